@@ -1,0 +1,74 @@
+package fd_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/corechan/corechan/fd"
+)
+
+func TestAnErrorSaysWhatWasTriedOnWhatAndWhy(t *testing.T) {
+	_, err := fd.DialUnix(context.Background(), "/nonexistent/s")
+	const want = "fd: connect /nonexistent/s: no such file or directory"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	var op *fd.OpError
+	if !errors.As(err, &op) || op.Op != "connect" || op.Name != "/nonexistent/s" || op.Err != syscall.ENOENT {
+		t.Errorf("%#v", err)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v is not os.ErrNotExist", err)
+	}
+}
+
+func TestOnlyATimeThatRanOutIsATimeout(t *testing.T) {
+	for err, want := range map[error]bool{
+		context.DeadlineExceeded:                      true,
+		fmt.Errorf("x: %w", context.DeadlineExceeded): true,
+		os.ErrDeadlineExceeded:                        true,
+		context.Canceled:                              false,
+		syscall.ENOENT:                                false,
+		fd.ErrInUse:                                   false,
+	} {
+		if got := (&fd.OpError{Op: "x", Err: err}).Timeout(); got != want {
+			t.Errorf("%v: Timeout is %v, want %v", err, got, want)
+		}
+	}
+}
+
+func TestWithoutDescriptorsLeftEverythingFailsByName(t *testing.T) {
+	runChild(t, "everything with a lowered limit")
+}
+
+func childEverythingWithLoweredLimit() error {
+	a, b, err := fd.Socketpair()
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	defer b.Close()
+	restore, err := lowerLimit(0)
+	if err != nil {
+		return err
+	}
+	defer restore()
+	for name, op := range map[string]func() error{
+		"Socketpair": func() error { _, _, err := fd.Socketpair(); return err },
+		"Memfd":      func() error { _, err := fd.Memfd("x", 1, nil); return err },
+		"Dup":        func() error { _, err := a.Dup(); return err },
+		"PeerPidfd":  func() error { _, err := fd.PeerPidfd(a.Int()); return err },
+		"ListenUnix": func() error { _, err := fd.ListenUnix("@x", 1); return err },
+		"Listen":     func() error { _, err := fd.Listen("/tmp/x", 1); return err },
+		"DialUnix":   func() error { _, err := fd.DialUnix(context.Background(), "@x"); return err },
+	} {
+		if err := op(); !errors.Is(err, fd.ErrExhausted) || !errors.Is(err, syscall.EMFILE) {
+			return fmt.Errorf("%s: %w, want ErrExhausted with EMFILE", name, err)
+		}
+	}
+	return nil
+}
