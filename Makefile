@@ -1,0 +1,62 @@
+# What a developer runs; .ci/run calls the same targets.
+
+FUZZTIME ?= 20s
+# soak fuzzes for longer than fuzz does
+SOAKFUZZTIME ?= 2m
+
+GO ?= go
+TOOLS := bin/tools
+TOOL := $(GO) tool -modfile=internal/tools/go.mod
+# Packages that ./... leaves out, as their folder begins with a dot
+CI := ./.ci/demo ./.ci/smoke
+# The tests of what must not allocate: they skip under -race, which allocates itself.
+ALLOC := Alloc
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test bench lint fuzz soak model generate clean need-go
+
+help: ## print these lines
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+build: need-go ## build bin/corechan
+	$(GO) build -o bin/ ./cmd/corechan
+
+demo: build ## measure messages between two processes beside this machine's limit (a minute)
+	@.ci/need cores
+	@$(GO) run ./.ci/demo bin/corechan
+
+test: need-go ## vet, all tests under -race, then those that count allocations without
+	@.ci/need gcc
+	@.ci/need cores || echo "The tests run all the same, some of them slowly or not at all."
+	$(GO) vet ./...
+	$(GO) test -race -timeout 9m ./...
+	$(GO) test -run '$(ALLOC)' -timeout 3m ./...
+
+bench: need-go ## run the Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: need-go ## go vet, staticcheck and gofumpt, pinned in internal/tools
+	$(GO) vet ./... $(CI)
+	$(TOOL) staticcheck ./... $(CI)
+	@.ci/gofumpt $(TOOL) gofumpt
+
+fuzz: need-go ## run each fuzz target for FUZZTIME (20s)
+	@GO=$(GO) .ci/fuzz $(FUZZTIME)
+
+soak: need-go ## the long forms of the storm and soak tests, then each fuzz target for SOAKFUZZTIME (2m)
+	CORECHAN_SOAK=1 $(GO) test -run 'Soak|Storm' -count 1 -timeout 0 ./...
+	@GO=$(GO) .ci/fuzz $(SOAKFUZZTIME)
+
+model: ## check the model of ring and doorbell, and that breaking it is noticed
+	@.ci/need spin gcc
+	ring/model/check.sh
+
+generate: need-go ## write generated files again, with the pinned generators
+	$(GO) build -modfile=internal/tools/go.mod -o $(TOOLS)/ tool
+	PATH="$(CURDIR)/$(TOOLS):$$PATH" $(GO) generate ./...
+
+clean: ## remove what was built
+	rm -rf bin build
+
+need-go:
+	@GO=$(GO) .ci/need go

@@ -1,0 +1,96 @@
+// Command corechan measures what corechan does on this machine, and says what the machine offers.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"github.com/corechan/corechan/perf"
+)
+
+// Exit codes, as the help states them.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // as a shell reports Ctrl-C
+)
+
+type cli struct {
+	Perf struct {
+		Pingpong pingpongCmd `cmd:"" help:"Measure round trips."`
+		Stream   streamCmd   `cmd:"" help:"Measure a stream of messages in one direction."`
+		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
+	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
+	Doctor  doctorCmd  `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+const description = `Channels between processes on one machine, at the speed of a shared cache line.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (what was measured until then is printed).`
+
+// app is what the commands run in.
+type app struct {
+	ctx      context.Context
+	stdout   io.Writer
+	stderr   io.Writer
+	progress bool // stderr is a terminal
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	a := &app{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, progress: term.IsTerminal(int(os.Stderr.Fd()))}
+	os.Exit(a.run(os.Args[1:]))
+}
+
+// run executes one command line and returns the exit code.
+func (a *app) run(args []string) int {
+	exited := -1 // --help ends the parser by this
+	parser, err := kong.New(&cli{},
+		kong.Name("corechan"), kong.Description(description), kong.Writers(a.stdout, a.stderr),
+		kong.Exit(func(code int) { exited = code }), kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 100}))
+	if err != nil {
+		panic(err) // the struct tags above are wrong
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintln(a.stderr, "corechan:", err)
+		fmt.Fprintln(a.stderr, "Help: corechan --help, or corechan COMMAND --help")
+		return exitUsage
+	}
+	return a.exitCode(k.Run(a))
+}
+
+func (a *app) exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errPartial):
+		return exitInterrupted
+	}
+	fmt.Fprintln(a.stderr, "corechan:", err)
+	switch {
+	case errors.Is(err, perf.ErrInterrupted):
+		return exitInterrupted
+	case errors.Is(err, perf.ErrConfig):
+		return exitUsage
+	default:
+		return exitFailure
+	}
+}

@@ -1,0 +1,323 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/corechan/corechan/netpoll"
+)
+
+// Config says how an Engine works. The zero value, and nil, is a good choice.
+type Config struct {
+	// Cores are the cores of the loops that run handlers, such as "2" or "0-3,6": one loop pinned to each. Empty: one
+	// loop that runs wherever the kernel puts it. They must be within the process's cpuset.
+	Cores string
+	// Wait is what a call does that has to wait: Hybrid, Spin or Block.
+	Wait Wait
+	// SpinFor is how long Hybrid spins at most before it sleeps. 0 means 50 µs.
+	SpinFor time.Duration
+	// Limits bound what peers can make this process hold.
+	Limits Limits
+	// Logger gets what has no caller to return to: refused peers, ended sessions. nil: silence.
+	Logger *slog.Logger
+}
+
+// Limits bound what each session may hold. Zero fields mean the defaults.
+type Limits struct {
+	// Window is how many bytes a peer may send on a channel before they are received. Default 256 KiB. A message may
+	// exceed it by its own size.
+	Window uint32
+	// MaxMessage is the size of the largest message that is taken, in bytes. Default: what the ring holds.
+	MaxMessage uint32
+	// Channels bounds the channels open in each direction. Default 65,536.
+	Channels int
+	// Unclaimed bounds the channels that the peer has opened and nobody has accepted. Default 1,024.
+	Unclaimed int
+	// Lanes bounds the lanes. Default 64.
+	Lanes int
+	// Sessions bounds the sessions of the engine. Default 65,536.
+	Sessions int
+}
+
+func (l Limits) withDefaults() Limits {
+	setDefault(&l.Window, 256<<10)
+	setDefault(&l.MaxMessage, 1<<30)
+	setDefault(&l.Channels, 1<<16)
+	setDefault(&l.Unclaimed, 1<<10)
+	setDefault(&l.Lanes, 64)
+	setDefault(&l.Sessions, 1<<16)
+	return l
+}
+
+func setDefault[T int | uint32](p *T, v T) {
+	if *p == 0 {
+		*p = v
+	}
+}
+
+// An Engine owns loops and sessions. Sessions that are dialled or accepted without naming one share Default.
+// Its methods may be used by several goroutines at once.
+type Engine struct {
+	cfg      Config
+	log      *slog.Logger
+	cores    netpoll.CoreSet
+	spinners spinners
+	threads  chan struct{} // bounds the threads that sleep for a session of their own
+	// shared: the loops run only while there are users.
+	shared bool
+
+	mu       sync.Mutex
+	closing  bool
+	sessions map[*Session]struct{}
+	closers  map[Closer]struct{} // listeners
+	loops    *netpoll.Group      // run handlers
+	service  *netpoll.Loop       // watches sockets
+	users    int
+	idle     chan struct{} // closed when the last session has gone, while closing
+}
+
+// A Closer is something that an engine closes when it shuts down.
+type Closer interface{ Close() error }
+
+// New makes an engine. Shutdown ends it.
+//
+// It fails with an error that names the cores if they do not exist or are outside of the process's cpuset.
+func New(cfg Config) (*Engine, error) {
+	e := newEngine(cfg)
+	if cfg.Cores != "" {
+		cores, err := netpoll.ParseCores(cfg.Cores)
+		if err != nil {
+			return nil, fmt.Errorf("engine: cores: %w", err)
+		}
+		allowed, err := netpoll.Allowed()
+		if err != nil {
+			return nil, fmt.Errorf("engine: cores: %w", err)
+		}
+		if err := cores.Check(allowed); err != nil {
+			return nil, fmt.Errorf("engine: cores: %w", err)
+		}
+		e.cores = cores
+	}
+	return e, nil
+}
+
+func newEngine(cfg Config) *Engine {
+	cfg.Limits = cfg.Limits.withDefaults()
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Engine{
+		cfg: cfg, log: log, threads: make(chan struct{}, max(4, runtime.GOMAXPROCS(0))),
+		sessions: map[*Session]struct{}{}, closers: map[Closer]struct{}{},
+	}
+}
+
+var defaultEngine = sync.OnceValue(func() *Engine {
+	e := newEngine(Config{})
+	e.shared = true
+	return e
+})
+
+// Default returns the engine of those who name none: default settings, silent. It has no threads while it has no
+// sessions and listeners. It cannot be shut down.
+func Default() *Engine { return defaultEngine() }
+
+// Logger returns the engine's logger; never nil.
+func (e *Engine) Logger() *slog.Logger { return e.log }
+
+// Limits returns the limits with the defaults filled in.
+func (e *Engine) Limits() Limits { return e.cfg.Limits }
+
+// Wait returns how calls wait.
+func (e *Engine) Wait() Wait { return e.cfg.Wait }
+
+// Threads bounds how many threads may sleep for one session each: who takes a value out of it puts one in first.
+// Sessions beyond that leave their sleeping to the service loop. For transports.
+func (e *Engine) Threads() chan struct{} { return e.threads }
+
+// errShutdown refuses what comes after Shutdown.
+var errShutdown = fmt.Errorf("engine: shut down: %w", os.ErrClosed)
+
+// Service returns the loop that watches the sockets of sessions and listeners, and keeps it until release is called. For
+// transports.
+func (e *Engine) Service() (loop *netpoll.Loop, release func(), err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return nil, nil, errShutdown
+	}
+	if e.service == nil {
+		loop, err := netpoll.New(&netpoll.Config{Wait: netpoll.Block})
+		if err != nil {
+			return nil, nil, fmt.Errorf("engine: %w", err)
+		}
+		e.service = loop
+	}
+	e.users++
+	return e.service, sync.OnceFunc(e.release), nil
+}
+
+// release ends one use of the loops. Those of the shared engine end with the last use.
+func (e *Engine) release() {
+	e.mu.Lock()
+	e.users--
+	var service *netpoll.Loop
+	var loops *netpoll.Group
+	if e.users == 0 && (e.shared || e.closing) {
+		service, loops = e.service, e.loops
+		e.service, e.loops = nil, nil
+	}
+	e.mu.Unlock()
+	closeLoops(service, loops)
+}
+
+func closeLoops(service *netpoll.Loop, loops *netpoll.Group) {
+	if service != nil {
+		if service.InLoop() {
+			go func() { _ = service.Close() }()
+		} else {
+			_ = service.Close()
+		}
+	}
+	if loops != nil {
+		go func() { _ = loops.Close() }()
+	}
+}
+
+// loop returns the loop for the handlers of one more session.
+func (e *Engine) loop() (*netpoll.Loop, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return nil, errShutdown
+	}
+	if e.loops == nil {
+		cfg := &netpoll.Config{Wait: e.cfg.Wait, SpinFor: e.cfg.SpinFor}
+		g, err := netpoll.NewGroup(e.cores, cfg)
+		if err != nil {
+			return nil, fmt.Errorf("engine: %w", err)
+		}
+		e.loops = g
+	}
+	return e.loops.Least(), nil
+}
+
+// Stats returns the counters of the loops that run handlers.
+func (e *Engine) Stats() []netpoll.Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []netpoll.Stats
+	if e.loops != nil {
+		for _, l := range e.loops.Loops() {
+			all = append(all, l.Stats())
+		}
+	}
+	return all
+}
+
+func (e *Engine) add(s *Session) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return errShutdown
+	}
+	if len(e.sessions) >= e.cfg.Limits.Sessions {
+		return &LimitError{What: "sessions of the engine", Limit: uint64(e.cfg.Limits.Sessions), Hint: "raise Limits.Sessions"}
+	}
+	e.sessions[s] = struct{}{}
+	return nil
+}
+
+func (e *Engine) remove(s *Session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.sessions, s)
+	if len(e.sessions) == 0 && e.idle != nil {
+		close(e.idle)
+		e.idle = nil
+	}
+}
+
+// Own has c closed by Shutdown, until release is called. For transports' listeners.
+func (e *Engine) Own(c Closer) (release func(), err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closing {
+		return nil, errShutdown
+	}
+	e.closers[c] = struct{}{}
+	return func() {
+		e.mu.Lock()
+		delete(e.closers, c)
+		e.mu.Unlock()
+	}, nil
+}
+
+// Shutdown ends the engine in order: listeners close, what was sent is given time to be read by the peers, then sessions close and loops
+// end. If ctx is done first, they are closed at once and its error is returned. Default cannot be shut down.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	if e.shared {
+		return fmt.Errorf("engine: the default engine is everybody's: make one with New: %w", os.ErrPermission)
+	}
+	e.mu.Lock()
+	if e.closing {
+		e.mu.Unlock()
+		return errShutdown
+	}
+	e.closing = true
+	closers := e.closers
+	e.closers = map[Closer]struct{}{}
+	sessions := make([]*Session, 0, len(e.sessions))
+	for s := range e.sessions {
+		sessions = append(sessions, s)
+	}
+	idle := make(chan struct{})
+	if len(sessions) == 0 {
+		close(idle)
+	} else {
+		e.idle = idle
+	}
+	e.mu.Unlock()
+
+	for c := range closers {
+		_ = c.Close()
+	}
+	var err error
+	for _, s := range sessions {
+		if derr := s.drain(ctx); derr != nil && err == nil {
+			err = derr
+		}
+		_ = s.Close()
+	}
+	<-idle
+
+	e.mu.Lock()
+	service, loops := e.service, e.loops
+	if e.users == 0 {
+		e.service, e.loops = nil, nil
+	} else {
+		service, loops = nil, nil // with the last release
+	}
+	e.mu.Unlock()
+	closeLoops(service, loops)
+	return err
+}
+
+// drain waits until the peer has read what was sent, or is gone: until the whole ring is free.
+func (s *Session) drain(ctx context.Context) error {
+	p := s.port
+	if err := p.takeTx(ctx); err != nil {
+		return ctx.Err()
+	}
+	defer p.giveTx()
+	if _, err := p.reserveSlow(ctx, s.link.MaxRecord); err == nil {
+		p.prod.Abort()
+	}
+	return ctx.Err()
+}

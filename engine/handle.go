@@ -1,0 +1,206 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/corechan/corechan/netpoll"
+)
+
+// A Handlers is what Handle registers with: a Listener, for all its sessions, or one Session.
+type Handlers interface {
+	addHandler(name string, h handler) error
+}
+
+// A handler gets the channels of its name.
+type handler interface {
+	attach(s *Session, r *recvEnd)
+}
+
+// Handle has f called for every message on every channel named name that a peer opens: on the thread of one of the
+// engine's loops, pinned to its core, one message after the other, without a change of goroutine. The message is good until f
+// returns.
+//
+// f must not block: its loop serves other sessions too. It may Send; on a ring that is full it waits until ctx is
+// done, which is when the session ends. An error of f ends the channel with it. A panic is not caught.
+//
+// With a Listener, register before peers come: sessions that it has then are not handed out by Accept. With a
+// Session, register before anybody receives on it; afterwards its other channels get their messages through the loop.
+func Handle[T any](to Handlers, name string, f func(ctx context.Context, v *T) error) error {
+	codec, err := codecOf[T]()
+	if err != nil {
+		return err
+	}
+	if err := checkName(name); err != nil {
+		return err
+	}
+	return to.addHandler(name, &typedHandler[T]{codec: codec, f: f})
+}
+
+type typedHandler[T any] struct {
+	codec string
+	f     func(ctx context.Context, v *T) error
+}
+
+func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
+	if checkCodec(r, h.codec) != nil {
+		return
+	}
+	v := new(T)
+	var zero T
+	r.p.mu.Lock()
+	r.handler = func(payload []byte, err error) {
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				s.log.Info("channel ended", "peer", s.link.Peer.Addr, "channel", r.name, "reason", err)
+			}
+			return
+		}
+		*v = zero
+		if err = decodeInto(payload, v); err == nil {
+			err = h.f(s.ctx, v)
+		}
+		if err != nil {
+			_ = r.close(err)
+		}
+	}
+	r.p.mu.Unlock()
+	if r.p != s.port { // a lane: its port needs the loop as well
+		if err := r.p.runOn(s.port.loop.Load()); err != nil {
+			r.p.fail(err)
+		}
+	}
+}
+
+// addHandler implements Handlers.
+func (s *Session) addHandler(name string, h handler) error {
+	p := s.port
+	p.mu.Lock()
+	if _, taken := s.handlers[name]; taken {
+		p.mu.Unlock()
+		return fmt.Errorf("engine: channel %q has a handler: %w", name, os.ErrExist)
+	}
+	if s.handlers == nil {
+		s.handlers = map[string]handler{}
+	}
+	s.handlers[name] = h
+	offered := s.offered[name]
+	delete(s.offered, name)
+	s.unclaimed -= len(offered)
+	p.mu.Unlock()
+	if p.loop.Load() == nil {
+		loop, err := s.eng.loop()
+		if err != nil {
+			return err
+		}
+		if err := p.runOn(loop); err != nil {
+			return err
+		}
+	}
+	for _, r := range offered {
+		h.attach(s, r)
+	}
+	return nil
+}
+
+// runOn makes a loop the poller of the port, for good. It waits for the poller that there is.
+func (p *port) runOn(loop *netpoll.Loop) error {
+	for !p.rx.tryOrWait() {
+		select {
+		case <-p.rx.freed:
+		case <-p.failed:
+			return p.failure()
+		}
+	}
+	lp := &loopPoller{p: p}
+	p.loop.Store(loop)
+	p.bell.Notify(loop.Wake)
+	lp.mu.Lock() // until the registration is known
+	defer lp.mu.Unlock()
+	var err error
+	if d := p.bell.Descriptor(); d >= 0 {
+		lp.reg, err = loop.AddPollerDoorbell(lp, d)
+	} else {
+		lp.reg, err = loop.AddPoller(lp)
+	}
+	if err != nil {
+		p.loop.Store(nil)
+		p.giveRx()
+		return fmt.Errorf("engine: %w", err)
+	}
+	return nil
+}
+
+// A loopPoller polls a port on a loop. It holds the rx token until the port has failed.
+type loopPoller struct {
+	p    *port
+	over bool
+
+	mu  sync.Mutex
+	reg *netpoll.PollerRegistration
+}
+
+// Poll implements netpoll.Poller.
+func (l *loopPoller) Poll(budget int) int {
+	p := l.p
+	if l.over {
+		return 0
+	}
+	gone := p.attention.Load()&attGone != 0
+	n, err := p.turn(budget)
+	if err == nil {
+		err = p.pollerDuties()
+	}
+	if err == nil && gone && n == 0 {
+		err = p.broken(ErrPeerGone)
+	}
+	if err != nil {
+		l.over = true
+		l.mu.Lock()
+		_ = l.reg.Close()
+		l.mu.Unlock()
+		p.giveRx()
+	}
+	return n
+}
+
+// turn reads up to budget frames. Called with the rx token held.
+func (p *port) turn(budget int) (n int, err error) {
+	for ; n < budget; n++ {
+		ok, err := p.step()
+		if err != nil || !ok {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// Arm implements netpoll.Poller.
+func (l *loopPoller) Arm() bool {
+	p := l.p
+	if l.over {
+		return false
+	}
+	p.cons.Arm()
+	if p.cons.MustRing() {
+		p.bell.Ring()
+	}
+	p.armControl()
+	return p.cons.Ready() || p.attention.Load()&^attControl != 0
+}
+
+// Disarm implements netpoll.Poller.
+func (l *loopPoller) Disarm() {
+	if l.over {
+		return
+	}
+	l.p.cons.Disarm()
+	if err := l.p.bell.Drain(); errors.Is(err, ErrPeerGone) {
+		l.p.attend(attGone)
+	}
+	l.p.wakeSpace()
+}

@@ -1,0 +1,315 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/corechan/corechan/ring"
+)
+
+// LaneOptions are how a lane is made. The zero value, and nil, is a good choice.
+type LaneOptions struct {
+	// Ring is the lane's ring: its capacity, 256 KiB if zero, prefaulting, huge pages.
+	Ring ring.Options
+}
+
+// A laneFrame is a control frame of a lane's handshake, with what is given to the peer before it.
+type laneFrame struct {
+	p      *port
+	frame  *control
+	give   []Attachment
+	queued bool
+}
+
+// nextControl and sentControl: see controller. Called with the tx token held, so that what is given has the order of
+// the frames.
+func (f *laneFrame) nextControl() (control, bool) {
+	if f.frame == nil {
+		return control{}, false
+	}
+	if len(f.give) != 0 {
+		if err := f.p.bell.Give(f.give); err != nil {
+			// The peer is gone, or takes nothing: who waits for the lane has a context, and sees the session end.
+			closeAll(f.give)
+			f.give, f.frame = nil, nil
+			return control{}, false
+		}
+		f.give = nil
+	}
+	return *f.frame, true
+}
+
+func (f *laneFrame) sentControl(control) { f.frame = nil }
+
+// A laneOffer is a lane that this side has opened and the peer has not answered yet. It is a condition to wait for.
+type laneOffer struct {
+	laneFrame
+	isOver chan struct{} // closed when over
+
+	// Under port.mu.
+	over   bool
+	answer []Attachment
+	err    error
+}
+
+func (o *laneOffer) met() bool {
+	select {
+	case <-o.isOver:
+		return true
+	default:
+		return false
+	}
+}
+func (o *laneOffer) signal() <-chan struct{} { return o.isOver }
+
+func (o *laneOffer) end(err error) {
+	if !o.over {
+		o.over = true
+		o.err = err
+		close(o.isOver)
+	}
+}
+
+// OpenLane opens a channel with a ring of its own: it shares neither memory nor locks with the session's other
+// channels, and its receiver waits for nothing else. It waits for the peer to take the lane, which the peer does as
+// soon as it waits for anything on the session; it need not have accepted the channel.
+//
+// The errors are those of Open, the context's, and those of making a ring.
+func OpenLane[T any](ctx context.Context, s *Session, name string, o *LaneOptions) (Sender[T], error) {
+	codec, err := codecOf[T]()
+	if err != nil {
+		return Sender[T]{}, err
+	}
+	if o == nil {
+		o = &LaneOptions{}
+	}
+	end, err := s.openLane(ctx, name, codec, o)
+	if err != nil {
+		return Sender[T]{}, err
+	}
+	return Sender[T]{end}, nil
+}
+
+func (s *Session) openLane(ctx context.Context, name, codec string, o *LaneOptions) (*sendEnd, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if s.link.Lanes == nil {
+		return nil, fmt.Errorf("engine: %s sessions have no lanes: %w; use Open", s.link.Transport, errors.ErrUnsupported)
+	}
+	p := s.port
+	p.mu.Lock()
+	count := len(s.lanes) + len(s.offers)
+	p.mu.Unlock()
+	if count >= s.limits.Lanes {
+		return nil, &LimitError{What: "lanes", Limit: uint64(s.limits.Lanes), Hint: "raise Limits.Lanes"}
+	}
+	offer, attachments, err := s.link.Lanes.Offer(&o.Ring)
+	if err != nil {
+		return nil, fmt.Errorf("engine: open lane %q: %w", name, err)
+	}
+	answer, id, err := s.offerLane(ctx, name, codec, attachments)
+	if err != nil {
+		_ = offer.Close()
+		return nil, fmt.Errorf("engine: open lane %q: %w", name, err)
+	}
+	link, err := offer.Complete(answer)
+	if err != nil {
+		return nil, p.broken(&ProtocolError{What: "answer to a lane", Err: err})
+	}
+	lane := s.newLane(link)
+	end := newSendEnd(lane, id, name, s.maxMessage(link.MaxRecord))
+	end.codec = codec
+	lane.sends[id] = end
+	if err := s.addLane(lane); err != nil {
+		return nil, err
+	}
+	return end, nil
+}
+
+// offerLane gives the peer what it needs for a lane and waits for its answer.
+func (s *Session) offerLane(ctx context.Context, name, codec string, attachments []Attachment) ([]Attachment, uint32, error) {
+	p := s.port
+	o := &laneOffer{laneFrame: laneFrame{p: p, give: attachments}, isOver: make(chan struct{})}
+	p.mu.Lock()
+	id, err := s.newChannel(len(p.sends))
+	if err != nil {
+		p.mu.Unlock()
+		closeAll(attachments)
+		return nil, 0, err
+	}
+	o.frame = &control{h: header{typ: frameOpen, flags: flagLane, attachments: uint16(len(attachments)), channel: id},
+		codec: codec, name: name}
+	if s.offers == nil {
+		s.offers = map[uint32]*laneOffer{}
+	}
+	s.offers[id] = o
+	p.queueControl(o, &o.queued)
+	p.mu.Unlock()
+	p.flushControl()
+
+	for !o.met() && err == nil {
+		_, _, err = p.await(ctx, o, nil)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(s.offers, id)
+	if o.over {
+		return o.answer, id, o.err
+	}
+	o.over = true
+	return nil, id, err
+}
+
+// err returns why nothing can be sent on the session any more.
+func (s *Session) err() error {
+	if err := s.port.failure(); err != nil {
+		return err
+	}
+	if s.gone.Load() {
+		return ErrPeerGone
+	}
+	return nil
+}
+
+// laneAnswered handles LANE: the peer has taken the lane, and gave what it adds to it. Called with the rx token held.
+func (s *Session) laneAnswered(h header, payload []byte) error {
+	if h.flags != 0 || h.arg != 0 || len(payload) != 0 || (h.channel%2 == 1) != s.link.Dialer || !s.everOpened(h.channel) {
+		return violation("LANE for channel %d is malformed", h.channel)
+	}
+	answer, err := s.port.bell.Take(int(h.attachments))
+	if err != nil {
+		return err
+	}
+	p := s.port
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := s.offers[h.channel]
+	if o == nil || o.over {
+		// Given up meanwhile: the other half closes with what is closed here.
+		closeAll(answer)
+		return nil
+	}
+	o.answer = answer
+	o.end(nil)
+	return nil
+}
+
+// laneOffered handles OPEN of a lane. Called with the rx token held.
+func (s *Session) laneOffered(h header, codec, name string) error {
+	p := s.port
+	offer, err := p.bell.Take(int(h.attachments))
+	if err != nil {
+		return err
+	}
+	if s.link.Lanes == nil {
+		closeAll(offer)
+		return violation("OPEN of a lane on a %s session", s.link.Transport)
+	}
+	p.mu.Lock()
+	count := len(s.lanes)
+	p.mu.Unlock()
+	if count >= s.limits.Lanes || s.unclaimedFull() {
+		closeAll(offer) // the peer's OpenLane sees its half hung up
+		s.refuseLane(h.channel)
+		return nil
+	}
+	link, answer, err := s.link.Lanes.Accept(offer)
+	if err != nil {
+		return &ProtocolError{What: fmt.Sprintf("lane %q", name), Err: err}
+	}
+	lane := s.newLane(link)
+	r := newRecvEnd(lane, h.channel, name, codec, 0)
+	lane.recvs[h.channel] = r
+	if err := s.addLane(lane); err != nil {
+		closeAll(answer)
+		return err
+	}
+	s.answerLane(h.channel, answer)
+	s.offer(r)
+	return nil
+}
+
+// unclaimedFull reports whether no further channel may wait for an Accept.
+func (s *Session) unclaimedFull() bool {
+	s.port.mu.Lock()
+	defer s.port.mu.Unlock()
+	return s.unclaimed >= s.limits.Unclaimed
+}
+
+func (s *Session) answerLane(id uint32, answer []Attachment) {
+	a := &laneFrame{p: s.port, give: answer,
+		frame: &control{h: header{typ: frameLane, attachments: uint16(len(answer)), channel: id}}}
+	s.port.sendControl(a, &a.queued)
+}
+
+func (s *Session) refuseLane(id uint32) {
+	text := (&LimitError{What: "lanes or unaccepted channels", Limit: uint64(s.limits.Lanes)}).Error()
+	a := &laneFrame{p: s.port, frame: &control{h: header{typ: frameReset, channel: id, arg: uint32(CodeLimit)}, payload: text}}
+	s.port.sendControl(a, &a.queued)
+}
+
+// laneRefused ends an offer by the peer's RESET, and reports whether there was one.
+func (s *Session) laneRefused(id uint32, err error) bool {
+	s.port.mu.Lock()
+	defer s.port.mu.Unlock()
+	o := s.offers[id]
+	if o == nil {
+		return false
+	}
+	o.end(err)
+	return true
+}
+
+func (s *Session) newLane(l *Link) *port {
+	lane := newPort(l, nil, newSpinner(s.eng.cfg.Wait, s.eng.cfg.SpinFor, &s.eng.spinners))
+	lane.owner = &laneOwner{s, lane}
+	return lane
+}
+
+// addLane makes the lane one of the session's, so that it ends with it.
+func (s *Session) addLane(lane *port) error {
+	p := s.port
+	p.mu.Lock()
+	err := p.err
+	if err == nil {
+		if s.lanes == nil {
+			s.lanes = map[*port]struct{}{}
+		}
+		s.lanes[lane] = struct{}{}
+	}
+	p.mu.Unlock()
+	if err != nil {
+		lane.fail(err)
+		return err
+	}
+	if s.gone.Load() {
+		lane.peerGone()
+	}
+	return nil
+}
+
+// A laneOwner is the owner of a lane's port.
+type laneOwner struct {
+	s    *Session
+	lane *port
+}
+
+func (o *laneOwner) handleFrame(h header, _ []byte) error {
+	return violation("%v on a lane", h.typ)
+}
+
+func (o *laneOwner) everOpened(id uint32) bool { return o.s.everOpened(id) }
+
+func (o *laneOwner) portFailed(error) {
+	o.s.port.mu.Lock()
+	delete(o.s.lanes, o.lane)
+	o.s.port.mu.Unlock()
+}
+
+func closeAll(list []Attachment) {
+	for _, a := range list {
+		_ = a.Close()
+	}
+}

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/corechan/corechan/fd"
+	"github.com/corechan/corechan/ring"
+)
+
+// A Link is what a transport makes of a connection, and a session is made of: the two ends of a pair of rings, and the
+// doorbell between their owners. Transports make links; users have no need to.
+type Link struct {
+	Producer *ring.Producer
+	Consumer *ring.Consumer
+	Bell     Bell
+	// Lanes makes rings of their own for channels; nil if the transport has none.
+	Lanes Lanes
+	// Close frees the memory of the rings. It is called once, when nobody uses them any more.
+	Close func() error
+
+	// Dialer says which side of the handshake this is. The dialer's channels have odd ids, the listener's even ones.
+	Dialer bool
+	// Transport names the transport: "shm".
+	Transport string
+	// Peer is who is at the other side.
+	Peer Peer
+	// PeerLimits is what the peer announced in the handshake.
+	PeerLimits Announced
+	// MaxRecord is the size of the largest frame that the producer's ring holds, in bytes.
+	MaxRecord int
+}
+
+// Announced is what each side tells the other of its limits in the handshake.
+type Announced struct {
+	// Window is how many bytes a channel may send before the receiver consumes.
+	Window uint32
+	// MaxMessage is the size of the largest message that is taken, in bytes.
+	MaxMessage uint32
+}
+
+// Peer is who is at the other side of a session.
+type Peer struct {
+	// Cred is the peer's process and user as the kernel knows them, where Local.
+	Cred fd.Cred
+	// Local says whether the peer runs on this machine and Cred is known.
+	Local bool
+	// Addr is where it was dialled or accepted.
+	Addr string
+}
+
+// A Bell wakes the peer and lets itself be woken: the doorbell of package ring. Ring, Interrupt and Shutdown may be called
+// by several goroutines at once, Sleep and Take by one at a time.
+type Bell interface {
+	// Ring wakes the peer. It never blocks.
+	Ring()
+	// Sleep returns when the peer rings, ctx is done, or after Interrupt or Shutdown; also for no reason. It returns
+	// the context's error, or ErrPeerGone if the peer is gone, or nil. Without interruptible, and with a context that
+	// cannot be done, Interrupt need not wake it.
+	Sleep(ctx context.Context, interruptible bool) error
+	// Interrupt lets the current Sleep, or else the next one, return.
+	Interrupt()
+	// Descriptor returns a descriptor that becomes readable whenever the peer rings or is gone, for an epoll loop; -1 if
+	// there is none, and then Notify is what a loop uses.
+	Descriptor() int
+	// Notify has f called, from any goroutine, whenever the peer rings or is gone.
+	Notify(f func())
+	// Drain takes the rings that came, without waiting. It returns ErrPeerGone if the peer is gone.
+	Drain() error
+	// Give hands attachments to the peer, who Takes them in this order. On success they are the bell's.
+	Give([]Attachment) error
+	// Take returns n attachments that the peer gave, for the caller to own. They were given before the frame that
+	// speaks of them, so it does not wait: if they are not there, the peer violates the protocol.
+	Take(n int) ([]Attachment, error)
+	// Shutdown tells the peer that this side is gone, and makes every Sleep return from now on.
+	Shutdown()
+	// Close frees what the bell holds. Nobody uses it any more.
+	Close() error
+}
+
+// An Attachment is something other than bytes that travels with a frame: a descriptor between processes.
+type Attachment interface{ Close() error }
+
+// Lanes makes links for channels with a ring of their own.
+type Lanes interface {
+	// Offer makes this side's half and what the peer needs of it.
+	Offer(o *ring.Options) (LaneOffer, []Attachment, error)
+	// Accept makes a consuming link of a peer's offer, which it owns from then on, and what the peer needs of it.
+	Accept(offer []Attachment) (*Link, []Attachment, error)
+}
+
+// A LaneOffer is a lane that the peer has not accepted yet.
+type LaneOffer interface {
+	// Complete makes a producing link with what the peer answered, which it owns from then on.
+	Complete(answer []Attachment) (*Link, error)
+	// Close gives the offer up.
+	Close() error
+}

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"github.com/corechan/corechan/ring"
+)
+
+// Pipe returns the two ends of a channel within the process. It holds as much as a default ring, 256 KiB of encoded
+// messages: beyond that, Send blocks until something is received. Sender.Close ends it, and so does Receiver.Close;
+// its memory is the garbage collector's.
+//
+// It panics if T has no codec: that is known when the program is written.
+func Pipe[T any]() (Receiver[T], Sender[T]) {
+	codec, err := codecOf[T]()
+	if err != nil {
+		panic(err)
+	}
+	a, b := heapSegments(nil)
+	bellA, bellB := NewBells()
+	tx := newPort(&Link{Producer: ring.NewProducer(a, b), Consumer: ring.NewConsumer(a, b), Bell: bellA, Close: noClose},
+		pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
+	rx := newPort(&Link{Producer: ring.NewProducer(b, a), Consumer: ring.NewConsumer(b, a), Bell: bellB, Close: noClose},
+		pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
+	s := newSendEnd(tx, 1, "", a.MaxRecord()-HeaderSize)
+	s.codec = codec
+	r := newRecvEnd(rx, 1, "", codec, 0)
+	tx.sends[1] = s
+	rx.recvs[1] = r
+	return Receiver[T]{r}, Sender[T]{s}
+}
+
+// heapSegments returns two segments for a ring in one direction: a's owner produces.
+func heapSegments(o *ring.Options) (a, b *ring.Segment) {
+	a, err := ring.NewHeap(o)
+	if err != nil {
+		panic(err)
+	}
+	b, err = ring.NewHeap(&ring.Options{Capacity: ring.MinCapacity})
+	if err != nil {
+		panic(err)
+	}
+	return a, b
+}
+
+func noClose() error { return nil }
+
+// A pipeEnd is the owner of a port with one channel and nothing else.
+type pipeEnd struct{}
+
+func (pipeEnd) handleFrame(h header, _ []byte) error {
+	return violation("%v in a ring with one channel", h.typ)
+}
+func (pipeEnd) everOpened(id uint32) bool { return id == 1 }
+func (pipeEnd) portFailed(error)          {}

@@ -1,0 +1,365 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"github.com/corechan/corechan/ring"
+)
+
+// A condition is what a caller waits for.
+type condition interface {
+	// met reports whether the wait is over. It takes no locks.
+	met() bool
+	// signal has a value after something changed that met may depend on.
+	signal() <-chan struct{}
+}
+
+// An armer is a condition that the peer has to be told of before every sleep: the peer rings once for each arming.
+type armer interface{ arm() }
+
+func arm(c condition) {
+	if a, ok := c.(armer); ok {
+		a.arm()
+	}
+}
+
+// await waits until c is met, a message for want is next in the ring, ctx is done or the port has failed. It polls if
+// nobody does, and parks otherwise. If direct is true the caller holds the rx token, and payload is in the ring: it
+// must release and give the token back.
+func (p *port) await(ctx context.Context, c condition, want *recvEnd) (payload []byte, direct bool, err error) {
+	for {
+		if p.rx.tryOrWait() {
+			payload, err := p.poll(ctx, c, want)
+			if payload != nil {
+				return payload, true, nil
+			}
+			p.giveRx()
+			return nil, false, err
+		}
+		arm(c)
+		if c.met() {
+			return nil, false, nil
+		}
+		select {
+		case <-c.signal():
+		case <-p.rx.freed:
+		case <-p.failed:
+			return nil, false, p.failure()
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		}
+		if c.met() {
+			// The token may have been offered to this goroutine: see to it that it is offered to the next.
+			if p.rx.tryOrWait() {
+				p.giveRx()
+			}
+			return nil, false, nil
+		}
+	}
+}
+
+// poll is the poller: it reads frames until c is met, one for want is there, ctx is done or the port fails. Called
+// with the rx token held, which it keeps.
+func (p *port) poll(ctx context.Context, c condition, want *recvEnd) (payload []byte, err error) {
+	for {
+		gone := p.attention.Load()&attGone != 0
+		payload, err := p.next(ctx, want)
+		if payload != nil || err != nil {
+			return payload, err
+		}
+		if c.met() {
+			return nil, nil
+		}
+		if gone { // and the ring was empty after that was seen
+			p.fail(ErrPeerGone)
+			return nil, p.failure()
+		}
+		if err := p.pollerDuties(); err != nil {
+			return nil, err
+		}
+		ready, err := p.spinFor(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if !ready {
+			if err := p.sleep(ctx, c); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// next returns the payload of the next message for want, in the ring. It gives all frames before that to whom they
+// belong, and returns nil if the ring is empty. Called with the rx token held.
+func (p *port) next(ctx context.Context, want *recvEnd) ([]byte, error) {
+	for n := 0; ; n++ {
+		frame, err := p.frame()
+		if frame == nil {
+			return nil, err
+		}
+		kind, channel, arg := readHeader(frame)
+		if want != nil && kind == kindData && channel == want.id {
+			if err := want.account(len(frame)); err != nil {
+				return nil, p.broken(err)
+			}
+			return frame[HeaderSize:], nil
+		}
+		if err := p.dispatch(unpackHeader(kind, channel, arg), frame); err != nil {
+			return nil, p.broken(err)
+		}
+		p.release()
+		if n%256 == 255 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// frame returns the next frame in the ring, at least a header; nil if there is none. Called with the rx token held.
+func (p *port) frame() ([]byte, error) {
+	frame, err := p.cons.Next()
+	if err != nil {
+		if err == ring.ErrEmpty { //nolint:errorlint // never wrapped, and this is the hot path
+			return nil, nil
+		}
+		return nil, p.broken(&ProtocolError{What: "ring", Err: err})
+	}
+	if len(frame) < HeaderSize {
+		return nil, p.broken(violation("frame of %d bytes, its header has %d", len(frame), HeaderSize))
+	}
+	return frame, nil
+}
+
+// step reads one frame and gives it to whom it belongs; false if there is none. Called with the rx token held.
+func (p *port) step() (bool, error) {
+	frame, err := p.frame()
+	if frame == nil {
+		return false, err
+	}
+	if err := p.dispatch(unpackHeader(readHeader(frame)), frame); err != nil {
+		return false, p.broken(err)
+	}
+	p.release()
+	return true, nil
+}
+
+// broken fails the port with err.
+func (p *port) broken(err error) error {
+	p.fail(err)
+	return p.failure()
+}
+
+// dispatch gives a frame to whom it belongs. Called with the rx token held.
+func (p *port) dispatch(h header, frame []byte) error {
+	payload := frame[HeaderSize:]
+	switch h.typ {
+	case frameData:
+		return p.deliver(h, payload, len(frame))
+	case frameCredit:
+		return p.credit(h, payload)
+	case frameClose:
+		return p.closed(h, payload)
+	case frameReset:
+		return p.reset(h, payload)
+	}
+	return p.owner.handleFrame(h, payload)
+}
+
+// pollerDuties does what only shows while somebody polls, again and again. Called with the rx token held.
+func (p *port) pollerDuties() error {
+	if p.cons.MustRing() { // the producer waits for what was released
+		p.bell.Ring()
+	}
+	p.nudgeSpace()
+	a := p.attention.Load()
+	if a&attFailed != 0 {
+		return p.failure()
+	}
+	if a&attUnpin != 0 {
+		p.unpin()
+	}
+	if a&attControl != 0 {
+		p.flushControl()
+	}
+	return nil
+}
+
+// spinFor looks at the ring until there is something to read or c is met (true), or for as long as it should (false).
+func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error) {
+	s := &p.spin
+	if s.wait == Block {
+		return false, nil
+	}
+	for range 2 * spinRound { // without the clock: the usual case of a peer that is about to answer
+		if p.cons.Ready() {
+			return true, nil
+		}
+	}
+	done := ctx.Done()
+	start := time.Now()
+	counted := false
+	defer func() {
+		if counted {
+			s.all.stop()
+		}
+	}()
+	for yielded := start; ; {
+		for range spinRound {
+			if p.cons.Ready() {
+				s.succeeded()
+				return true, nil
+			}
+		}
+		if err := p.pollerDuties(); err != nil {
+			return false, err
+		}
+		if c.met() || p.attention.Load()&attGone != 0 {
+			return true, nil
+		}
+		if done != nil {
+			select {
+			case <-done:
+				return false, ctx.Err()
+			default:
+			}
+		}
+		now := time.Now()
+		spun := now.Sub(start)
+		if s.wait == Hybrid && spun >= s.may {
+			s.failed()
+			return false, nil
+		}
+		if !counted && spun > freeSpin {
+			counted = s.all.start()
+			if !counted && s.wait == Hybrid {
+				return false, nil
+			}
+		}
+		if !counted && now.Sub(yielded) > 20*time.Microsecond {
+			runtime.Gosched() // the last P: let others have it
+			yielded = time.Now()
+		}
+	}
+}
+
+// sleep sleeps until the peer rings, if there is nothing to see.
+func (p *port) sleep(ctx context.Context, c condition) error {
+	p.cons.Arm()
+	if p.cons.MustRing() { // arming was the full fence behind the last release
+		p.bell.Ring()
+	}
+	p.armControl()
+	arm(c)
+	var err error
+	if !p.cons.Ready() && !c.met() && p.attention.Load()&^attControl == 0 {
+		err = p.bell.Sleep(ctx, p.leased)
+		p.wakeSpace() // the bell may have been rung for the one who waits there
+	}
+	p.cons.Disarm()
+	if errors.Is(err, ErrPeerGone) {
+		p.attend(attGone)
+		return nil
+	}
+	return err
+}
+
+// armControl sees to it that the peer rings when it makes space, if control frames wait for that.
+func (p *port) armControl() {
+	if p.attention.Load()&attControl == 0 || !p.tx.try() {
+		return // none, or the holder of the token sees to them
+	}
+	p.prod.Arm()
+	left, err := p.writeControl()
+	if !left {
+		p.prod.Disarm()
+	}
+	p.giveTxAfterControl(err)
+}
+
+// nudgeSpace wakes the sender that waits for space, if there may be some.
+func (p *port) nudgeSpace() {
+	if p.spaceWaits.Load() && p.prod.Head() != p.headSeen.Load() {
+		p.wakeSpace()
+	}
+}
+
+// wakeSpace wakes the sender that waits for space: it looks, arms again, and looks once more.
+func (p *port) wakeSpace() {
+	if p.spaceWaits.Load() {
+		select {
+		case p.space <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// A spaceCondition is met when the peer has released something since the producer looked. The holder of the tx token
+// waits for it.
+type spaceCondition port
+
+func (c *spaceCondition) met() bool               { return c.prod.Head() != c.headSeen.Load() }
+func (c *spaceCondition) signal() <-chan struct{} { return c.space }
+func (c *spaceCondition) arm()                    { c.prod.Arm() }
+
+// reserveSlow waits until n bytes can be reserved. Called with the tx token held. The sender becomes the poller if
+// nobody is, so that two processes that only send do not wait for each other's reading.
+func (p *port) reserveSlow(ctx context.Context, n int) ([]byte, error) {
+	for range 8 * spinRound {
+		if p.prod.Head() != p.prod.HeadSeen() {
+			if b, err := p.prod.Reserve(n); !errors.Is(err, ring.ErrFull) {
+				return b, p.txError(err)
+			}
+		}
+	}
+	p.headSeen.Store(p.prod.HeadSeen())
+	p.spaceWaits.Store(true)
+	defer p.spaceWaits.Store(false)
+	defer p.prod.Disarm()
+	for {
+		p.prod.Arm()
+		b, err := p.prod.Reserve(n) // look once more
+		if !errors.Is(err, ring.ErrFull) {
+			return b, p.txError(err)
+		}
+		if p.attention.Load()&(attGone|attFailed) != 0 {
+			if err := p.failure(); err != nil {
+				return nil, err
+			}
+			return nil, ErrPeerGone
+		}
+		p.headSeen.Store(p.prod.HeadSeen())
+		if err := p.awaitSpace(ctx); err != nil {
+			return nil, err
+		}
+		p.prod.Disarm()
+	}
+}
+
+// awaitSpace waits until the peer has released something, with the producer armed.
+func (p *port) awaitSpace(ctx context.Context) error {
+	if p.inLoop() { // a handler sends: this thread is the poller already, and reads no further frames meanwhile
+		// Armed by reserveSlow.
+		if err := p.bell.Sleep(ctx, true); err != nil && !errors.Is(err, ErrPeerGone) {
+			return err
+		}
+		return nil
+	}
+	_, _, err := p.await(ctx, (*spaceCondition)(p), nil)
+	return err
+}
+
+// txError turns an error of the producer into the port's.
+func (p *port) txError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var corrupt *ring.CorruptError
+	if errors.As(err, &corrupt) {
+		return p.broken(&ProtocolError{What: "ring", Err: err})
+	}
+	return err
+}

@@ -1,0 +1,357 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/corechan/corechan/netpoll"
+	"github.com/corechan/corechan/ring"
+)
+
+// A port is one link in use: the producing end of one ring, the consuming end of the other, the bell, and the ends of
+// the channels that run over them. A session has one; so has each lane, and a Pipe is one.
+//
+// There is no goroutine of its own. Whoever waits for something becomes the poller: it takes the rx token, reads
+// frames, gives other channels theirs, and goes on until it has what it wants. See poll.go.
+//
+// Who owns what:
+//
+//	tx token   prod, and sent/closed of every sendEnd
+//	rx token   cons, spin, pinned, and received of every recvEnd
+//	mu         the maps, inboxes, ends' errors, due
+//
+// Lock order: tx or rx token, then mu. Who holds the rx token takes tx only by try.
+type port struct {
+	owner frameHandler
+	link  *Link
+	prod  *ring.Producer
+	bell  Bell
+	tx    token
+
+	_    [64]byte // the two directions on lines of their own
+	cons *ring.Consumer
+	rx   token
+	spin spinner
+	// pinned: a lease holds a record, so that nothing is released.
+	pinned bool
+	leased bool   // ever
+	leases uint64 // counts them: the number of the one that pins
+	_      [64]byte
+
+	// unpinned is the number of the last lease that was released while somebody else had the rx token.
+	unpinned atomic.Uint64
+	// attention has a bit for each thing that somebody has to see to; see the att constants. Zero on the fast path.
+	attention atomic.Uint32
+	// spaceWaits: the holder of the tx token waits for space.
+	spaceWaits atomic.Bool
+	headSeen   atomic.Uint64 // the head when it began to wait
+	space      chan struct{}
+	// loop runs the port's handlers, if it has any; then it holds the rx token for good.
+	loop atomic.Pointer[netpoll.Loop]
+	// failed is closed when err is set: nothing goes on any more.
+	failed chan struct{}
+
+	mu       sync.Mutex
+	err      error
+	recvs    map[uint32]*recvEnd
+	sends    map[uint32]*sendEnd
+	due      []controller // ends with a control frame to send
+	tornDown bool
+}
+
+// The bits of port.attention.
+const (
+	attControl uint32 = 1 << iota // control frames are due
+	attGone                       // the peer is gone: deliver what is in the ring, then fail
+	attFailed                     // err is set
+	attUnpin                      // the lease was released
+)
+
+// A frameHandler sees to the frames that are not a channel's, and to the port's end.
+type frameHandler interface {
+	// handleFrame is called with the rx token held. An error is a violation of the protocol and ends the port.
+	handleFrame(h header, payload []byte) error
+	// portFailed is called once, without locks.
+	portFailed(err error)
+}
+
+// A controller has control frames to send: it is on port.due at most once.
+type controller interface {
+	// nextControl returns the next frame that is due, and false if none is. Called with port.mu held.
+	nextControl() (control, bool)
+	// sentControl is called after the frame was written, with port.mu held.
+	sentControl(control)
+}
+
+// A control is a frame other than DATA.
+type control struct {
+	h       header
+	payload string
+	// open, if set, is OPEN's payload.
+	codec, name string
+}
+
+func (c *control) size() int {
+	if c.h.typ == frameOpen {
+		return HeaderSize + openSize(c.codec, c.name)
+	}
+	return HeaderSize + len(c.payload)
+}
+
+func newPort(l *Link, owner frameHandler, spin spinner) *port {
+	return &port{
+		owner: owner, link: l, prod: l.Producer, cons: l.Consumer, bell: l.Bell, spin: spin,
+		tx: newToken(), rx: newToken(),
+		space: make(chan struct{}, 1), failed: make(chan struct{}),
+		recvs: map[uint32]*recvEnd{}, sends: map[uint32]*sendEnd{},
+	}
+}
+
+// attend sets a bit of attention.
+func (p *port) attend(bit uint32) { p.attention.Or(bit) }
+
+// failure returns why the port has failed, or nil.
+func (p *port) failure() error {
+	if p.attention.Load()&attFailed == 0 {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// fail ends everything on the port with err, after what the receivers have in their inboxes. The first call counts.
+func (p *port) fail(err error) {
+	p.mu.Lock()
+	if p.err != nil {
+		p.mu.Unlock()
+		return
+	}
+	p.err = err
+	p.attend(attFailed)
+	for _, r := range p.recvs {
+		r.end(err)
+	}
+	for _, s := range p.sends {
+		s.end(err)
+	}
+	clear(p.recvs)
+	clear(p.sends)
+	p.due = nil
+	close(p.failed)
+	p.mu.Unlock()
+
+	p.bell.Shutdown()
+	p.owner.portFailed(err)
+	p.tearDown()
+}
+
+// peerGone says that the peer has died or hung up. What it published is delivered by whoever polls; then the port fails.
+func (p *port) peerGone() {
+	p.attend(attGone)
+	p.bell.Interrupt()
+}
+
+// tearDown frees the link once nobody uses it: the tokens are taken and never given back. Whoever gives a token back on
+// a failed port calls it.
+func (p *port) tearDown() {
+	for {
+		if !p.rx.try() {
+			return
+		}
+		if p.pinned && p.attention.Load()&attUnpin == 0 {
+			p.rx.give()
+			return // the lease's Release comes here again
+		}
+		if p.tx.try() {
+			break
+		}
+		p.rx.give()
+		if p.tx.held() {
+			return // its holder comes here
+		}
+	}
+	p.mu.Lock()
+	done := p.tornDown
+	p.tornDown = true
+	p.mu.Unlock()
+	if done {
+		return
+	}
+	_ = p.bell.Close()
+	_ = p.link.Close()
+}
+
+// giveTx gives the tx token back after frames were published, rings the peer if it sleeps, and sees to what has come up.
+func (p *port) giveTx() {
+	p.tx.give() // the full fence between Publish and MustRing
+	if p.prod.MustRing() {
+		p.bell.Ring()
+	}
+	if p.attention.Load() != 0 {
+		p.attendTo()
+	}
+}
+
+// giveRx gives the rx token back after frames were released.
+func (p *port) giveRx() {
+	p.rx.give() // the full fence between Release and MustRing
+	if p.cons.MustRing() {
+		p.bell.Ring()
+	}
+	if p.attention.Load() != 0 {
+		p.attendTo()
+	}
+}
+
+// release gives what was read back to the producer, but for what a lease holds. Called with the rx token held.
+func (p *port) release() {
+	if !p.pinned {
+		p.cons.Release()
+	}
+}
+
+// attendTo does what attention asks for and nobody else has done. Called without tokens.
+func (p *port) attendTo() {
+	a := p.attention.Load()
+	if a&attFailed != 0 {
+		p.tearDown()
+		return
+	}
+	if a&attUnpin != 0 && p.rx.try() {
+		p.unpin()
+		p.giveRx()
+		return
+	}
+	if a&attControl != 0 {
+		p.flushControl()
+	}
+}
+
+// unpin ends the lease. Called with the rx token held.
+func (p *port) unpin() {
+	if p.attention.Load()&attUnpin != 0 {
+		p.attention.And(^attUnpin)
+		if p.pinned && p.unpinned.Load() == p.leases {
+			p.pinned = false
+			p.cons.Release()
+		}
+	}
+}
+
+// sendControl puts c on the list of those with control frames to send, and sends what can be sent now. It never blocks:
+// the frames of each end are few and coalesce, so the list is bounded by the number of ends.
+func (p *port) sendControl(c controller, queued *bool) {
+	p.mu.Lock()
+	p.queueControl(c, queued)
+	p.mu.Unlock()
+	p.flushControl()
+}
+
+// queueControl is sendControl without the sending. Called with mu held.
+func (p *port) queueControl(c controller, queued *bool) {
+	if !*queued && p.err == nil {
+		*queued = true
+		p.due = append(p.due, c)
+	}
+	p.attend(attControl)
+}
+
+// flushControl sends control frames until none is due, the ring is full, or somebody else has the tx token: who will
+// come here when it gives the token back.
+func (p *port) flushControl() {
+	for p.attention.Load()&(attControl|attFailed) == attControl && p.tx.try() {
+		left, err := p.writeControl()
+		p.giveTxAfterControl(err)
+		if left {
+			return // no space: the next poller or sender goes on
+		}
+	}
+}
+
+// giveTxAfterControl gives the tx token back after writeControl.
+func (p *port) giveTxAfterControl(err error) {
+	p.tx.give()
+	if p.prod.MustRing() {
+		p.bell.Ring()
+	}
+	if err != nil {
+		p.fail(err)
+	}
+	if p.attention.Load()&attFailed != 0 {
+		p.tearDown()
+	}
+}
+
+// writeControl writes the control frames that are due, and reports whether any are left for want of space. Called with the tx
+// token held.
+func (p *port) writeControl() (left bool, err error) {
+	p.attention.And(^attControl)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.due) > 0 {
+		c := p.due[0]
+		frame, ok := c.nextControl()
+		if !ok {
+			p.due[0] = nil
+			p.due = p.due[1:]
+			continue
+		}
+		if err := p.writeFrame(&frame); err != nil {
+			if errors.Is(err, ring.ErrFull) {
+				p.attend(attControl)
+				return true, nil
+			}
+			return false, &ProtocolError{What: "ring", Err: err}
+		}
+		c.sentControl(frame)
+	}
+	p.due = nil
+	return false, nil
+}
+
+// writeFrame writes and publishes one control frame. Called with the tx token held.
+func (p *port) writeFrame(c *control) error {
+	n := c.size()
+	b, err := p.prod.Reserve(n)
+	if err != nil {
+		return err
+	}
+	putHeader(b, c.h.kind(), c.h.channel, c.h.arg)
+	if c.h.typ == frameOpen {
+		putOpen(b[HeaderSize:], c.codec, c.name)
+	} else {
+		copy(b[HeaderSize:], c.payload)
+	}
+	p.prod.Commit(n)
+	p.prod.Publish()
+	return nil
+}
+
+// inLoop reports whether the caller is a handler of this port.
+func (p *port) inLoop() bool {
+	l := p.loop.Load()
+	return l != nil && l.InLoop()
+}
+
+// violation makes the error of a port whose peer broke the protocol.
+func violation(format string, args ...any) error {
+	return &ProtocolError{What: fmt.Sprintf(format, args...)}
+}
+
+// takeTx takes the tx token, waiting for it as long as ctx allows.
+func (p *port) takeTx(ctx context.Context) error {
+	for !p.tx.tryOrWait() {
+		select {
+		case <-p.tx.freed:
+		case <-p.failed:
+			return p.failure()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,315 @@
+package engine
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/corechan/corechan/ring"
+)
+
+// A recvEnd is the receiving end of a channel.
+type recvEnd struct {
+	p     *port
+	id    uint32
+	name  string
+	codec string
+	// window is the credit that the sender has when nothing is unread; 0 without flow control.
+	window uint64
+
+	// Under the rx token.
+	received uint64 // bytes of frames
+	owedHere uint64 // read in place, not granted again yet
+
+	granted atomic.Uint64
+	// queued counts the messages in the inbox, and one more once ended is set.
+	queued  atomic.Int32
+	changed chan struct{}
+
+	// Under port.mu.
+	inbox     []*bytebufferpool.ByteBuffer
+	first     int // inbox[:first] is taken
+	ended     error
+	closed    bool // by this side
+	owedInbox uint64
+	due       uint64   // credit to be granted
+	granting  uint64   // of due, what is being granted
+	resetting *control // the RESET that is due
+	queuedCtl bool
+	handler   func(payload []byte, err error)
+}
+
+func newRecvEnd(p *port, id uint32, name, codec string, window uint32) *recvEnd {
+	r := &recvEnd{p: p, id: id, name: name, codec: codec, window: uint64(window), changed: make(chan struct{}, 1)}
+	r.granted.Store(uint64(window))
+	return r
+}
+
+// inboxes is where messages wait that somebody else's poll has read.
+var inboxes bytebufferpool.Pool
+
+// next returns the payload of the next message: in the ring, direct, with the rx token held; or in a buffer. done gives
+// either back.
+func (r *recvEnd) next(ctx context.Context) (payload []byte, buf *bytebufferpool.ByteBuffer, err error) {
+	p := r.p
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	for {
+		if r.queued.Load() != 0 {
+			if buf, err := r.take(); buf != nil || err != nil {
+				if err != nil {
+					return nil, nil, err
+				}
+				return buf.B, buf, nil
+			}
+		}
+		if p.rx.try() {
+			if r.queued.Load() == 0 {
+				payload, err = p.poll(ctx, r, r)
+				if payload != nil {
+					return payload, nil, nil
+				}
+			}
+			p.giveRx()
+		} else {
+			var direct bool
+			payload, direct, err = p.await(ctx, r, r)
+			if direct {
+				return payload, nil, nil
+			}
+		}
+		if err != nil && r.queued.Load() == 0 {
+			return nil, nil, err
+		}
+		err = nil
+	}
+}
+
+// done gives a message back: releases the ring and the token, or the buffer.
+func (r *recvEnd) done(buf *bytebufferpool.ByteBuffer) {
+	if buf != nil {
+		inboxes.Put(buf)
+		return
+	}
+	p := r.p
+	p.release()
+	owed := r.owedHere
+	if r.window == 0 || owed < r.window/2 {
+		p.giveRx()
+		return
+	}
+	r.owedHere = 0
+	p.giveRx()
+	r.grant(owed)
+}
+
+// account checks a message against the credit. Called with the rx token held, for one that is read in place.
+func (r *recvEnd) account(frame int) error {
+	n := uint64(ring.Stride(frame))
+	if r.window != 0 {
+		if r.received >= r.granted.Load() {
+			return violation("channel %d was sent more than its credit", r.id)
+		}
+		r.owedHere += n
+	}
+	r.received += n
+	return nil
+}
+
+// deliver puts a message into its channel's inbox. Called with the rx token held.
+func (p *port) deliver(h header, payload []byte, frame int) error {
+	if h.flags != 0 || h.attachments != 0 {
+		return violation("DATA for channel %d has flags %#x and %d attachments", h.channel, h.flags, h.attachments)
+	}
+	p.mu.Lock()
+	r := p.recvs[h.channel]
+	if r == nil {
+		p.mu.Unlock()
+		return p.unknown(h)
+	}
+	handler := r.handler
+	p.mu.Unlock()
+
+	if err := r.account(frame); err != nil {
+		return err
+	}
+	if handler != nil {
+		handler(payload, nil)
+		if owed := r.owedHere; r.window != 0 && owed >= r.window/2 {
+			r.owedHere = 0
+			r.grant(owed)
+		}
+		return nil
+	}
+	if r.window != 0 {
+		r.owedHere -= uint64(ring.Stride(frame)) // it is owed when it leaves the inbox
+	}
+	buf := inboxes.Get()
+	buf.Set(payload)
+
+	p.mu.Lock()
+	if r.ended != nil || r.closed {
+		p.mu.Unlock()
+		inboxes.Put(buf)
+		return nil
+	}
+	r.inbox = append(r.inbox, buf)
+	r.queued.Add(1)
+	p.mu.Unlock()
+	r.wake()
+	return nil
+}
+
+// closed handles CLOSE: the sender has ended the channel.
+func (p *port) closed(h header, payload []byte) error {
+	if h.flags != 0 || h.attachments != 0 || len(payload) > maxTextLen {
+		return violation("CLOSE for channel %d is malformed", h.channel)
+	}
+	text := string(payload)
+	p.mu.Lock()
+	r := p.recvs[h.channel]
+	delete(p.recvs, h.channel)
+	var handler func([]byte, error)
+	if r != nil {
+		r.end(endOf(Code(h.arg), text))
+		handler = r.handler
+	}
+	p.mu.Unlock()
+	if r == nil {
+		return p.unknown(h)
+	}
+	if handler != nil {
+		handler(nil, endOf(Code(h.arg), text))
+	}
+	return nil
+}
+
+// end ends the channel with err, after what is in the inbox. Called with port.mu held.
+func (r *recvEnd) end(err error) {
+	if r.ended == nil {
+		r.ended = err
+		r.queued.Add(1)
+		r.wake()
+	}
+}
+
+func (r *recvEnd) wake() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (r *recvEnd) met() bool               { return r.queued.Load() != 0 }
+func (r *recvEnd) signal() <-chan struct{} { return r.changed }
+
+// take takes the next message out of the inbox, or returns why there will be none, or nothing.
+func (r *recvEnd) take() (*bytebufferpool.ByteBuffer, error) {
+	p := r.p
+	p.mu.Lock()
+	if r.first == len(r.inbox) {
+		err := r.ended
+		p.mu.Unlock()
+		if err != nil {
+			r.wake() // for the next one who waits
+		}
+		return nil, err
+	}
+	buf := r.inbox[r.first]
+	r.inbox[r.first] = nil
+	r.first++
+	if r.first == len(r.inbox) {
+		r.inbox, r.first = r.inbox[:0], 0
+	} else if r.first >= 64 && 2*r.first >= len(r.inbox) {
+		n := copy(r.inbox, r.inbox[r.first:])
+		clear(r.inbox[n:])
+		r.inbox, r.first = r.inbox[:n], 0
+	}
+	left := r.queued.Add(-1)
+	var owed uint64
+	if r.window != 0 && r.ended == nil {
+		r.owedInbox += uint64(ring.Stride(HeaderSize + buf.Len()))
+		if r.owedInbox >= r.window/2 || left == 0 && r.owedInbox >= r.window/8 {
+			owed, r.owedInbox = r.owedInbox, 0
+		}
+	}
+	p.mu.Unlock()
+	if left > 0 {
+		r.wake()
+	}
+	if owed != 0 {
+		r.grant(owed)
+	}
+	return buf, nil
+}
+
+// grant gives the sender n more bytes of credit.
+func (r *recvEnd) grant(n uint64) {
+	p := r.p
+	p.mu.Lock()
+	r.due += n
+	p.mu.Unlock()
+	p.sendControl(r, &r.queuedCtl)
+}
+
+// close says that this side wants no more. It does not block. Messages that were not received are lost.
+func (r *recvEnd) close(reason error) error {
+	p := r.p
+	code, text := reasonOf(reason)
+	if reason == nil {
+		code = CodeCanceled
+	}
+	p.mu.Lock()
+	if r.closed {
+		p.mu.Unlock()
+		return errClosed
+	}
+	r.closed = true
+	over := r.ended != nil
+	for i := r.first; i < len(r.inbox); i++ {
+		inboxes.Put(r.inbox[i])
+		r.inbox[i] = nil
+		r.queued.Add(-1)
+	}
+	r.inbox, r.first = nil, 0
+	if over {
+		r.ended = errClosed
+	} else {
+		r.end(errClosed)
+		r.resetting = &control{h: header{typ: frameReset, channel: r.id, arg: uint32(code)}, payload: text}
+	}
+	delete(p.recvs, r.id)
+	p.mu.Unlock()
+	r.wake()
+	if !over {
+		p.sendControl(r, &r.queuedCtl)
+	}
+	return nil
+}
+
+// nextControl and sentControl: see controller.
+func (r *recvEnd) nextControl() (control, bool) {
+	switch {
+	case r.resetting != nil:
+		return *r.resetting, true
+	case r.due != 0 && r.ended == nil:
+		if r.granting == 0 {
+			r.granting = min(r.due, 1<<30)
+			r.granted.Add(r.granting) // before the sender can know
+		}
+		return control{h: header{typ: frameCredit, channel: r.id, arg: uint32(r.granting)}}, true
+	}
+	r.queuedCtl = false
+	return control{}, false
+}
+
+func (r *recvEnd) sentControl(c control) {
+	if c.h.typ == frameCredit {
+		r.due -= r.granting
+		r.granting = 0
+		return
+	}
+	r.resetting = nil
+}

@@ -1,0 +1,289 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"sync/atomic"
+
+	"github.com/corechan/corechan/ring"
+)
+
+// A sendEnd is the sending end of a channel.
+type sendEnd struct {
+	p    *port
+	id   uint32
+	name string
+	// flow: the receiver grants credit. Without it, on a lane and a Pipe, the ring is the bound.
+	flow bool
+	// maxMessage is the size of the largest payload, in bytes.
+	maxMessage int
+	codec      string
+
+	// Under the tx token.
+	sent uint64
+	open bool   // a slot is held
+	slot uint64 // counts slots
+
+	granted atomic.Uint64
+	wanting atomic.Uint64         // a sender waits until more than this is granted
+	ended   atomic.Pointer[error] // why nothing can be sent any more
+	changed chan struct{}         // granted or ended changed
+
+	// Under port.mu.
+	queued  bool
+	closing *control // the CLOSE that is due
+	opening *control // the OPEN that is due, with its channel in use already
+}
+
+func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
+	s := &sendEnd{p: p, id: id, name: name, maxMessage: maxMessage, changed: make(chan struct{}, 1)}
+	s.granted.Store(math.MaxUint64)
+	return s
+}
+
+// end ends the channel with err; the first call counts. It reports whether this was it.
+func (s *sendEnd) end(err error) bool {
+	if !s.ended.CompareAndSwap(nil, &err) {
+		return false
+	}
+	s.wake()
+	return true
+}
+
+func (s *sendEnd) wake() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (s *sendEnd) err() error {
+	if e := s.ended.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// reserve takes the tx token and returns room for a payload of n bytes in the ring. It waits for the token, credit and
+// space. After it, commit or abort gives the token back.
+func (s *sendEnd) reserve(ctx context.Context, n int) ([]byte, error) {
+	p := s.p
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !p.tx.try() {
+		if err := p.takeTx(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if s.ended.Load() == nil && n <= s.maxMessage && s.sent < s.granted.Load() && p.attention.Load() == 0 {
+		if frame, err := p.prod.Reserve(HeaderSize + n); err == nil {
+			return frame[HeaderSize:], nil
+		}
+	}
+	return s.reserveSlow(ctx, n)
+}
+
+// reserveSlow is reserve where something is in the way. Called with the tx token held; it gives it back on error.
+func (s *sendEnd) reserveSlow(ctx context.Context, n int) ([]byte, error) {
+	p := s.p
+	if n > s.maxMessage {
+		p.giveTx()
+		return nil, s.tooLarge(n)
+	}
+	for {
+		if p.attention.Load()&(attGone|attFailed|attControl) != 0 {
+			if err := s.lookAround(ctx); err != nil {
+				p.giveTx()
+				return nil, err
+			}
+		}
+		if err := s.err(); err != nil {
+			p.giveTx()
+			return nil, err
+		}
+		s.wanting.Store(s.sent)
+		if s.sent < s.granted.Load() {
+			break
+		}
+		p.giveTx() // others may send while this channel waits for credit
+		if _, _, err := p.await(ctx, (*creditCondition)(s), nil); err != nil {
+			return nil, err
+		}
+		if err := p.takeTx(ctx); err != nil {
+			return nil, err
+		}
+	}
+	frame, err := p.prod.Reserve(HeaderSize + n)
+	if errors.Is(err, ring.ErrFull) {
+		frame, err = p.reserveSlow(ctx, HeaderSize+n)
+	} else {
+		err = p.txError(err)
+	}
+	if err == nil {
+		err = s.err() // it may have ended meanwhile
+		if err != nil {
+			p.prod.Abort()
+		}
+	}
+	if err != nil {
+		p.giveTx()
+		return nil, err
+	}
+	return frame[HeaderSize:], nil
+}
+
+// lookAround sees what attention is about before something is sent: a peer that is gone gets nothing more, and control
+// frames that were due, an OPEN among them, go first.
+func (s *sendEnd) lookAround(ctx context.Context) error {
+	p := s.p
+	a := p.attention.Load()
+	if a&attFailed != 0 {
+		return p.failure()
+	}
+	if a&attGone != 0 {
+		return ErrPeerGone
+	}
+	for p.attention.Load()&attControl != 0 {
+		left, err := p.writeControl()
+		if err != nil {
+			return p.broken(err)
+		}
+		if !left {
+			break
+		}
+		if _, err := p.reserveSlow(ctx, 2*maxTextLen); err != nil {
+			return err
+		}
+		p.prod.Abort()
+	}
+	return nil
+}
+
+func (s *sendEnd) tooLarge(n int) error {
+	return &LimitError{What: "bytes a message", Got: uint64(n), Limit: uint64(s.maxMessage),
+		Hint: "raise MaxMessage at the receiver and Ring at both ends, or send it in parts"}
+}
+
+// commit sends the first n bytes of what was reserved.
+func (s *sendEnd) commit(n int) {
+	p := s.p
+	p.prod.CommitFrame(HeaderSize+n, kindData, uint64(s.id))
+	p.prod.Publish()
+	s.sent += uint64(ring.Stride(HeaderSize + n))
+	p.giveTx()
+}
+
+// abort forgets what was reserved.
+func (s *sendEnd) abort() {
+	s.p.prod.Abort()
+	s.p.giveTx()
+}
+
+// close ends the channel for a reason, after everything sent before. It does not block.
+func (s *sendEnd) close(reason error) error {
+	p := s.p
+	if !s.end(errClosed) {
+		if err := s.err(); !errors.Is(err, errClosed) {
+			return nil // the channel ended already; nothing is left to say
+		}
+		return errClosed
+	}
+	code, text := reasonOf(reason)
+	p.mu.Lock()
+	s.closing = &control{h: header{typ: frameClose, channel: s.id, arg: uint32(code)}, payload: text}
+	p.mu.Unlock()
+	p.sendControl(s, &s.queued)
+	return nil
+}
+
+// nextControl and sentControl: see controller.
+func (s *sendEnd) nextControl() (control, bool) {
+	switch {
+	case s.opening != nil:
+		return *s.opening, true
+	case s.closing != nil:
+		return *s.closing, true
+	}
+	s.queued = false
+	return control{}, false
+}
+
+func (s *sendEnd) sentControl(c control) {
+	if c.h.typ == frameOpen {
+		s.opening = nil
+		return
+	}
+	s.closing = nil
+	delete(s.p.sends, s.id)
+}
+
+// A creditCondition is met when the channel has credit, or has ended.
+type creditCondition sendEnd
+
+func (c *creditCondition) met() bool {
+	s := (*sendEnd)(c)
+	return s.ended.Load() != nil || s.granted.Load() > s.wanting.Load()
+}
+func (c *creditCondition) signal() <-chan struct{} { return c.changed }
+
+// credit handles CREDIT: arg more bytes.
+func (p *port) credit(h header, payload []byte) error {
+	if h.flags != 0 || h.attachments != 0 || len(payload) != 0 || h.arg == 0 {
+		return violation("CREDIT for channel %d is malformed", h.channel)
+	}
+	p.mu.Lock()
+	s := p.sends[h.channel]
+	p.mu.Unlock()
+	if s == nil {
+		return p.unknown(h)
+	}
+	old := s.granted.Load()
+	if !s.flow || old > math.MaxUint64-uint64(h.arg) || uint64(h.arg) > math.MaxInt32 {
+		return violation("CREDIT of %d for channel %d overflows", h.arg, h.channel)
+	}
+	s.granted.Store(old + uint64(h.arg))
+	s.wake()
+	return nil
+}
+
+// reset handles RESET: the receiver wants no more.
+func (p *port) reset(h header, payload []byte) error {
+	if h.flags != 0 || h.attachments != 0 || len(payload) > maxTextLen {
+		return violation("RESET for channel %d is malformed", h.channel)
+	}
+	p.mu.Lock()
+	s := p.sends[h.channel]
+	if s != nil && s.closing == nil {
+		delete(p.sends, h.channel)
+	}
+	p.mu.Unlock()
+	reason := &ChannelError{Code: Code(h.arg), Text: string(payload)}
+	if s != nil {
+		s.end(reason)
+		return nil
+	}
+	if o, ok := p.owner.(*Session); ok && o.laneRefused(h.channel, reason) {
+		return nil
+	}
+	return p.unknown(h)
+}
+
+// unknown is about a frame for a channel that is not open: one that was is fine, for the frame may have crossed its
+// end; one that never was is a violation.
+func (p *port) unknown(h header) error {
+	if o, ok := p.owner.(interface{ everOpened(uint32) bool }); ok && o.everOpened(h.channel) {
+		return nil
+	}
+	return violation("%v for channel %d, which was never opened", h.typ, h.channel)
+}
+
+// endOf turns the reason of a CLOSE into what the receiver gets.
+func endOf(code Code, text string) error {
+	if code == CodeOK {
+		return io.EOF
+	}
+	return &ChannelError{Code: code, Text: text}
+}

@@ -1,0 +1,434 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync/atomic"
+)
+
+// A Session is a link to one peer with its channels. It is made by a transport's Dial or Listen. Its methods may be used by
+// several goroutines at once.
+//
+//	        Dial, Accept
+//	             │
+//	             v      Close, or the peer breaks the protocol
+//	           open ───────────────────────────────┐
+//	             │                                 │
+//	             │ peer gone, or GOAWAY            │
+//	             v                                 v
+//	what it sent is still delivered ──────────> failed: every call returns why
+//
+// Nothing runs in the background for it: whoever waits for a message polls, and gives other channels theirs.
+type Session struct {
+	port *port
+	eng  *Engine
+	link *Link
+	log  *slog.Logger
+
+	limits Limits
+	lastID atomic.Uint32 // the last channel id given by this side
+	// peerID is the last id that the peer used. Written with the rx token held.
+	peerID atomic.Uint32
+
+	// Under port.mu.
+	offered   map[string][]*recvEnd // opened by the peer, not accepted yet
+	unclaimed int
+	acceptors map[string]*acceptor
+	handlers  map[string]handler
+	lanes     map[*port]struct{}
+	offers    map[uint32]*laneOffer
+
+	// ctx is done when the session is: handlers get it.
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the peer is gone or the session failed
+	gone   atomic.Bool
+}
+
+// An acceptor waits for a channel of a name.
+type acceptor struct {
+	waiting int
+	ready   atomic.Int32 // how many are offered
+	changed chan struct{}
+}
+
+func (a *acceptor) met() bool               { return a.ready.Load() > 0 }
+func (a *acceptor) signal() <-chan struct{} { return a.changed }
+
+func (a *acceptor) wake() {
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+// NewSession makes a session of a link. Transports call it; the link is the session's from then on. It fails if the
+// engine is shutting down; then the link is freed.
+func NewSession(eng *Engine, l *Link) (*Session, error) {
+	s := &Session{
+		eng: eng, link: l, log: eng.log, limits: eng.cfg.Limits,
+		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.port = newPort(l, s, newSpinner(eng.cfg.Wait, eng.cfg.SpinFor, &eng.spinners))
+	if err := eng.add(s); err != nil {
+		l.Bell.Shutdown()
+		_ = l.Bell.Close()
+		_ = l.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Peer returns who is at the other side.
+func (s *Session) Peer() Peer { return s.link.Peer }
+
+// Transport returns the name of the session's transport: "shm", "inmem".
+func (s *Session) Transport() string { return s.link.Transport }
+
+// Done is closed when the peer is gone or the session has failed or was closed. Messages that arrived before may still be received.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err returns why the session ended, or nil while it goes on.
+func (s *Session) Err() error {
+	if err := s.port.failure(); err != nil {
+		return err
+	}
+	if s.gone.Load() {
+		return ErrPeerGone
+	}
+	return nil
+}
+
+// Close ends the session and its channels at once: everything waiting on them returns os.ErrClosed, and the peer's
+// channels end with ErrSessionClosed after what was sent before. It does not block. A second call does nothing and
+// returns nil.
+func (s *Session) Close() error { return s.CloseWith(nil) }
+
+// CloseWith is Close with a reason that the peer's channels end with.
+func (s *Session) CloseWith(reason error) error {
+	p := s.port
+	code, text := reasonOf(reason)
+	if p.failure() == nil && p.tx.try() {
+		// Best effort: the peer that does not get it sees the socket close.
+		_, err := p.writeControl()
+		if err == nil {
+			_ = p.writeFrame(&control{h: header{typ: frameGoAway, arg: uint32(code)}, payload: text})
+		}
+		p.giveTxAfterControl(err)
+	}
+	p.fail(errClosed)
+	return nil
+}
+
+// PeerGone tells the session that its peer has died or hung up. Transports call it.
+func (s *Session) PeerGone() {
+	s.endDone()
+	s.port.peerGone()
+	s.port.mu.Lock()
+	lanes := make([]*port, 0, len(s.lanes))
+	for p := range s.lanes {
+		lanes = append(lanes, p)
+	}
+	s.port.mu.Unlock()
+	for _, p := range lanes {
+		p.peerGone()
+	}
+}
+
+func (s *Session) endDone() {
+	if !s.gone.Swap(true) {
+		close(s.done)
+		s.cancel()
+	}
+}
+
+// portFailed: see frameHandler.
+func (s *Session) portFailed(err error) {
+	s.log.Debug("session ended", "peer", s.link.Peer.Addr, "transport", s.link.Transport, "reason", err)
+	s.endDone()
+	p := s.port
+	p.mu.Lock()
+	lanes := s.lanes
+	s.lanes = nil
+	for _, a := range s.acceptors {
+		a.wake()
+	}
+	offers := s.offers
+	s.offers = nil
+	p.mu.Unlock()
+	for l := range lanes {
+		l.fail(err)
+	}
+	for _, o := range offers {
+		o.end(err)
+	}
+	s.eng.remove(s)
+}
+
+// nextID returns the id for a channel that this side opens: odd ones are the dialer's, even ones the listener's. They
+// are opened in this order, so the OPEN must be queued before port.mu, which is held, is released.
+func (s *Session) nextID() (uint32, error) {
+	last := s.lastID.Load()
+	id := last + 2
+	if last == 0 && s.link.Dialer {
+		id = 1
+	}
+	if id < last {
+		return 0, &LimitError{What: "channels in a session's life", Limit: math.MaxUint32 / 2, Hint: "dial anew"}
+	}
+	s.lastID.Store(id)
+	return id, nil
+}
+
+// everOpened reports whether the channel with an id is or was open.
+func (s *Session) everOpened(id uint32) bool {
+	if id == 0 {
+		return false
+	}
+	if (id%2 == 1) == s.link.Dialer {
+		return id <= s.lastID.Load()
+	}
+	return id <= s.peerID.Load()
+}
+
+// handleFrame sees to the frames that concern the session. Called with the rx token held.
+func (s *Session) handleFrame(h header, payload []byte) error {
+	switch h.typ {
+	case frameOpen:
+		return s.opened(h, payload)
+	case frameLane:
+		return s.laneAnswered(h, payload)
+	case frameGoAway:
+		if h.flags != 0 || h.attachments != 0 || h.channel != 0 || len(payload) > maxTextLen {
+			return violation("GOAWAY is malformed")
+		}
+		err := error(ErrSessionClosed)
+		if h.arg != 0 {
+			err = fmt.Errorf("%w: %w", ErrSessionClosed, &ChannelError{Code: Code(h.arg), Text: string(payload)})
+		}
+		s.port.fail(err)
+		return err
+	}
+	return violation("frame of unknown %v", h.typ)
+}
+
+// opened handles OPEN: the peer will send on a new channel.
+func (s *Session) opened(h header, payload []byte) error {
+	lane := h.flags == flagLane
+	if h.flags&^flagLane != 0 || h.arg != 0 || (h.attachments != 0) != lane || len(payload) > 2+MaxNameLen+maxCodecLen {
+		return violation("OPEN of channel %d is malformed", h.channel)
+	}
+	codec, name, err := readOpen(append([]byte(nil), payload...))
+	if err != nil {
+		return &ProtocolError{What: fmt.Sprintf("OPEN of channel %d", h.channel), Err: err}
+	}
+	if err := s.checkPeerID(h.channel); err != nil {
+		return err
+	}
+	if lane {
+		return s.laneOffered(h, codec, name)
+	}
+	r := newRecvEnd(s.port, h.channel, name, codec, s.limits.Window)
+	s.port.mu.Lock()
+	s.port.recvs[h.channel] = r
+	s.port.mu.Unlock()
+	s.offer(r)
+	return nil
+}
+
+// checkPeerID checks that an id is the peer's to give, and new.
+func (s *Session) checkPeerID(id uint32) error {
+	last := s.peerID.Load()
+	if id == 0 || (id%2 == 1) == s.link.Dialer || id <= last {
+		return violation("OPEN of channel %d, after %d", id, last)
+	}
+	s.peerID.Store(id)
+	return nil
+}
+
+// offer gives a new receiving end to a handler, or to the next Accept of its name, or refuses it.
+func (s *Session) offer(r *recvEnd) {
+	p := s.port
+	p.mu.Lock()
+	if h, ok := s.handlers[r.name]; ok {
+		p.mu.Unlock()
+		h.attach(s, r)
+		return
+	}
+	if s.unclaimed >= s.limits.Unclaimed || len(p.recvs) > s.limits.Channels {
+		what, limit := "channels that nobody has accepted", s.limits.Unclaimed
+		if len(p.recvs) > s.limits.Channels {
+			what, limit = "open channels", s.limits.Channels
+		}
+		p.mu.Unlock()
+		err := &LimitError{What: what, Limit: uint64(limit)}
+		s.log.Warn("channel refused", "peer", s.link.Peer.Addr, "channel", r.name, "reason", err)
+		_ = r.close(&ChannelError{Code: CodeLimit, Text: err.Error()})
+		return
+	}
+	s.unclaimed++
+	s.offered[r.name] = append(s.offered[r.name], r)
+	if a := s.acceptors[r.name]; a != nil {
+		a.ready.Add(1)
+		a.wake()
+	}
+	p.mu.Unlock()
+}
+
+// open opens a channel in the session's ring.
+func (s *Session) open(name, codec string) (*sendEnd, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	p := s.port
+	end := newSendEnd(p, 0, name, s.maxMessage(s.link.MaxRecord))
+	end.codec = codec
+	end.flow = true
+	end.granted.Store(uint64(s.link.PeerLimits.Window))
+
+	p.mu.Lock()
+	id, err := s.newChannel(len(p.sends))
+	if err != nil {
+		p.mu.Unlock()
+		return nil, err
+	}
+	end.id = id
+	end.opening = &control{h: header{typ: frameOpen, channel: id}, codec: codec, name: name}
+	p.sends[id] = end
+	p.queueControl(end, &end.queued)
+	p.mu.Unlock()
+	p.flushControl()
+	return end, nil
+}
+
+// newChannel returns the id of a new channel beside count others. Called with port.mu held; see nextID.
+func (s *Session) newChannel(count int) (uint32, error) {
+	switch {
+	case s.port.err != nil:
+		return 0, s.port.err
+	case s.gone.Load():
+		return 0, ErrPeerGone
+	case count >= s.limits.Channels:
+		return 0, &LimitError{What: "open channels", Limit: uint64(s.limits.Channels), Hint: "raise Limits.Channels"}
+	}
+	return s.nextID()
+}
+
+// maxMessage returns the largest payload of a message in a ring whose records hold maxRecord bytes.
+func (s *Session) maxMessage(maxRecord int) int {
+	return min(maxRecord-HeaderSize, int(min(s.link.PeerLimits.MaxMessage, math.MaxInt32)))
+}
+
+func checkName(name string) error {
+	if name == "" || len(name) > MaxNameLen {
+		return fmt.Errorf("engine: channel name of %d bytes: it takes 1 to %d", len(name), MaxNameLen)
+	}
+	return nil
+}
+
+// accept waits for a channel of a name.
+func (s *Session) accept(ctx context.Context, name string) (*recvEnd, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	p := s.port
+	p.mu.Lock()
+	a := s.acceptors[name]
+	if a == nil {
+		a = &acceptor{changed: make(chan struct{}, 1)}
+		a.ready.Store(int32(len(s.offered[name])))
+		s.acceptors[name] = a
+	}
+	a.waiting++
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		if a.waiting--; a.waiting == 0 {
+			delete(s.acceptors, name)
+		}
+		p.mu.Unlock()
+	}()
+	for {
+		if r := s.claim(name, a); r != nil {
+			return r, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if _, _, err := p.await(ctx, a, nil); err != nil {
+			if r := s.claim(name, a); r != nil {
+				return r, nil // it came before the end
+			}
+			return nil, err
+		}
+	}
+}
+
+// claim takes the next channel that was offered under a name.
+func (s *Session) claim(name string, a *acceptor) *recvEnd {
+	s.port.mu.Lock()
+	defer s.port.mu.Unlock()
+	list := s.offered[name]
+	if len(list) == 0 {
+		return nil
+	}
+	r := list[0]
+	if list = list[1:]; len(list) == 0 {
+		delete(s.offered, name)
+	} else {
+		s.offered[name] = list
+		a.wake()
+	}
+	s.unclaimed--
+	a.ready.Add(-1)
+	return r
+}
+
+// Open opens a channel to the peer under a name and returns its sending end. It does not wait for the peer to Accept: messages
+// may be sent at once, as many as the receiver's window takes. Several channels may have one name.
+//
+// The errors: ErrNoCodec for a T without generated methods; *LimitError for too many channels; the session's end.
+func Open[T any](ctx context.Context, s *Session, name string) (Sender[T], error) {
+	codec, err := codecOf[T]()
+	if err != nil {
+		return Sender[T]{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Sender[T]{}, err
+	}
+	end, err := s.open(name, codec)
+	if err != nil {
+		return Sender[T]{}, err
+	}
+	return Sender[T]{end}, nil
+}
+
+// Accept waits until the peer opens a channel under a name, and returns its receiving end. A lane is accepted like any
+// other channel. If the peer's codec is another one, the peer's sender ends with ErrCodec, and so does this call.
+func Accept[T any](ctx context.Context, s *Session, name string) (Receiver[T], error) {
+	codec, err := codecOf[T]()
+	if err != nil {
+		return Receiver[T]{}, err
+	}
+	end, err := s.accept(ctx, name)
+	if err != nil {
+		return Receiver[T]{}, err
+	}
+	if err := checkCodec(end, codec); err != nil {
+		return Receiver[T]{}, err
+	}
+	return Receiver[T]{end}, nil
+}
+
+// checkCodec refuses a channel whose sender uses another codec.
+func checkCodec(r *recvEnd, codec string) error {
+	if r.codec == codec {
+		return nil
+	}
+	text := fmt.Sprintf("channel %q is sent as %q and received as %q", r.name, r.codec, codec)
+	_ = r.close(&ChannelError{Code: CodeCodec, Text: text})
+	return fmt.Errorf("engine: %w: %s", ErrCodec, text)
+}

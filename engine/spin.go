@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/corechan/corechan/netpoll"
+)
+
+// Wait says what a call does that has to wait: see the constants.
+type Wait = netpoll.Wait
+
+const (
+	// Hybrid spins for a short time, as long as that keeps paying off, then sleeps. The default.
+	Hybrid = netpoll.Hybrid
+	// Spin never sleeps: the lowest latency, for a core that has nothing else to do.
+	Spin = netpoll.Spin
+	// Block sleeps at once: no CPU is spent on waiting.
+	Block = netpoll.Block
+)
+
+const (
+	// defaultSpin is how long Hybrid spins at most.
+	defaultSpin = 50 * time.Microsecond
+	// freeSpin is how long anybody may spin without asking whether the process can spare the core.
+	freeSpin = 2 * time.Microsecond
+	// minSpin is what is left of the time where spinning keeps failing: enough to find out that it pays again.
+	minSpin = 1 * time.Microsecond
+	// spinRound is how many looks there are between two looks at the clock.
+	spinRound = 64
+)
+
+// spinners counts the goroutines of a process that spin for longer than freeSpin. They never take the last P: at
+// most GOMAXPROCS-1 of them, so that the rest of the process goes on.
+type spinners struct{ n atomic.Int32 }
+
+func (s *spinners) start() bool {
+	if s.n.Add(1) < int32(runtime.GOMAXPROCS(0)) {
+		return true
+	}
+	s.n.Add(-1)
+	return false
+}
+
+func (s *spinners) stop() { s.n.Add(-1) }
+
+// A spinner decides how long a poller spins before it sleeps. It belongs to whoever holds the rx token.
+//
+// Hybrid is adaptive: a spin that ended with a message doubles the time that the next one may take, up to limit; one that
+// did not halves it. So a peer that answers fast is met spinning, and one that does not, or runs on the same core, costs a
+// microsecond a wait.
+type spinner struct {
+	wait  Wait
+	all   *spinners
+	limit time.Duration
+	may   time.Duration
+}
+
+func newSpinner(w Wait, limit time.Duration, all *spinners) spinner {
+	if limit == 0 {
+		limit = defaultSpin
+	}
+	return spinner{wait: w, all: all, limit: limit, may: limit}
+}
+
+// succeeded and failed tell how the last spin ended.
+func (s *spinner) succeeded() { s.may = min(2*s.may, s.limit) }
+func (s *spinner) failed()    { s.may = max(s.may/2, minSpin) }

@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/valyala/bytebufferpool"
+)
+
+// A Sender is the sending end of a channel of T. It is a small value: copy it, compare it to its zero value, use it from
+// several goroutines at once. *T has the methods that tinylib/msgp generates (Sender[any] and Sender[Raw] need none).
+type Sender[T any] struct{ end *sendEnd }
+
+// A Receiver is the receiving end of a channel of T, as small and as shareable a value as a Sender.
+type Receiver[T any] struct{ end *recvEnd }
+
+// errZero is what the ends' zero values answer.
+var errZero = fmt.Errorf("engine: zero Sender or Receiver: get one from Open, Accept or Pipe: %w", errors.ErrUnsupported)
+
+// Send sends the message. It returns when the message is where the peer will find it, also if this process dies
+// right after; whether the peer reads it is another matter.
+//
+// It blocks while the receiver has no room: until ctx is done, the channel or the session ends. The errors: the
+// context's; *LimitError for a message that is too large; ErrCanceled, ErrRefused and others in a *ChannelError, from
+// the receiver; ErrPeerGone, ErrSessionClosed; os.ErrClosed after Close. v is not kept.
+func (s Sender[T]) Send(ctx context.Context, v *T) error {
+	if s.end == nil {
+		return errZero
+	}
+	return sendMessage(ctx, s.end, v)
+}
+
+// Close ends the channel: the receiver gets io.EOF after the messages sent before. It does not block. A second call returns
+// os.ErrClosed.
+func (s Sender[T]) Close() error { return s.CloseWith(nil) }
+
+// CloseWith ends the channel for a reason: the receiver gets a *ChannelError with its text, at most 1 KiB of it, after
+// the messages sent before. If reason is a *ChannelError, its code travels too.
+func (s Sender[T]) CloseWith(reason error) error {
+	if s.end == nil {
+		return errZero
+	}
+	return s.end.close(reason)
+}
+
+// Name returns the name under which the channel was opened; that of a Pipe is empty.
+func (s Sender[T]) Name() string {
+	if s.end == nil {
+		return ""
+	}
+	return s.end.name
+}
+
+// MaxMessage returns the size of the largest message that can be sent, in bytes of its encoding.
+func (s Sender[T]) MaxMessage() int {
+	if s.end == nil {
+		return 0
+	}
+	return s.end.maxMessage
+}
+
+// Receive waits for the next message and decodes it into v, which must not be nil; nothing of v points into shared memory
+// afterwards. Fields that the message does not have keep their values.
+//
+// The errors: the context's; io.EOF at a clean end; *ChannelError for an end with a reason; ErrMalformed for a message
+// that is not a T, after which the channel goes on; ErrPeerGone, ErrSessionClosed, *ProtocolError for the session's end, after
+// everything that arrived before; os.ErrClosed after Close.
+func (r Receiver[T]) Receive(ctx context.Context, v *T) error {
+	if r.end == nil {
+		return errZero
+	}
+	return receiveMessage(ctx, r.end, v)
+}
+
+// All returns the messages until the end of the channel. The message is good until the next turn of the loop: each turn decodes into
+// the same T, reset to its zero value. A clean end ends the loop; any other error is the last pair.
+func (r Receiver[T]) All(ctx context.Context) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		var zero T
+		v := new(T)
+		for {
+			*v = zero
+			err := r.Receive(ctx, v)
+			switch {
+			case errors.Is(err, io.EOF):
+				return
+			case errors.Is(err, ErrMalformed):
+				if !yield(nil, err) {
+					return
+				}
+			case err != nil:
+				yield(nil, err)
+				return
+			default:
+				if !yield(v, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Close says that no more is wanted: the sender's next Send returns ErrCanceled. Messages that were not received are lost. It
+// does not block. A second call returns os.ErrClosed.
+func (r Receiver[T]) Close() error { return r.CloseWith(nil) }
+
+// CloseWith is Close with a reason for the sender.
+func (r Receiver[T]) CloseWith(reason error) error {
+	if r.end == nil {
+		return errZero
+	}
+	return r.end.close(reason)
+}
+
+// Name returns the name under which the channel was opened; that of a Pipe is empty.
+func (r Receiver[T]) Name() string {
+	if r.end == nil {
+		return ""
+	}
+	return r.end.name
+}
+
+// sendMessage encodes v straight into the ring.
+func sendMessage[T any](ctx context.Context, s *sendEnd, v *T) error {
+	m, ok := any(v).(Message)
+	if !ok {
+		return sendOther(ctx, s, any(v))
+	}
+	// Msgsize is an upper bound, so the slot may be larger than the message will be: what is not used is not sent.
+	b, err := s.reserve(ctx, min(m.Msgsize(), s.maxMessage))
+	if err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			s.abort() // MarshalMsg failed or panicked
+		}
+	}()
+	out, err := m.MarshalMsg(b[:0])
+	if err != nil {
+		return fmt.Errorf("engine: encode %T: %w", v, err)
+	}
+	if len(out) > len(b) {
+		return s.tooLarge(len(out))
+	}
+	if len(out) != 0 && &out[0] != &b[0] { // it was appended somewhere else
+		copy(b, out)
+	}
+	committed = true
+	s.commit(len(out))
+	return nil
+}
+
+// receiveMessage decodes the next message out of the ring.
+func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T) error {
+	payload, buf, err := r.next(ctx)
+	if err != nil {
+		return err
+	}
+	return decode(r, payload, buf, v)
+}
+
+// decode decodes and gives the message back. The bytes may change under the decoder: it sees each field once, its
+// bounds are the slice's, and what an inconsistent message makes it do, it does to v; a panic becomes ErrMalformed.
+func decode[T any](r *recvEnd, payload []byte, buf *bytebufferpool.ByteBuffer, v *T) (err error) {
+	done := false
+	defer func() {
+		r.done(buf)
+		if !done {
+			err = fmt.Errorf("%w: decoding %T panicked: %v", ErrMalformed, v, recover())
+		}
+	}()
+	err = decodePayload(payload, v)
+	done = true
+	return err
+}
+
+func decodePayload[T any](payload []byte, v *T) error {
+	m, ok := any(v).(Message)
+	if !ok {
+		return decodeOther(payload, any(v))
+	}
+	if rest, err := m.UnmarshalMsg(payload); err != nil || len(rest) != 0 {
+		return malformed(v, err, len(rest))
+	}
+	return nil
+}
+
+// decodeInto is decodePayload for who does not hold the message.
+func decodeInto[T any](payload []byte, v *T) (err error) {
+	done := false
+	defer func() {
+		if !done {
+			err = fmt.Errorf("%w: decoding %T panicked: %v", ErrMalformed, v, recover())
+		}
+	}()
+	err = decodePayload(payload, v)
+	done = true
+	return err
+}
+
+func malformed(v any, err error, rest int) error {
+	if err != nil {
+		return fmt.Errorf("%w: decode %T: %w", ErrMalformed, v, err)
+	}
+	return fmt.Errorf("%w: decode %T: %d bytes too many", ErrMalformed, v, rest)
+}

@@ -1,0 +1,150 @@
+package perf
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/corechan/corechan/perf/limit"
+)
+
+// Errors that say which rule a configuration breaks. What is returned wraps one of them and says what to do instead.
+var (
+	ErrConfig = errors.New("cannot measure this")
+	ErrSize   = fmt.Errorf("%w: message size", ErrConfig)
+	ErrCores  = fmt.Errorf("%w: cores", ErrConfig)
+)
+
+// Transport is what carries the messages.
+type Transport string
+
+// The transports. The bare ones run the limit as the system under test: the ratio must be 1, give or take noise.
+const (
+	Shm       Transport = "shm"
+	Inmem     Transport = "inmem"
+	Bare      Transport = "bare"
+	BareInmem Transport = "bare-inmem"
+)
+
+// Wait is what a receiver does while there is nothing to receive.
+type Wait string
+
+// The ways to wait.
+const (
+	Spin   Wait = "spin"
+	Hybrid Wait = "hybrid"
+	Block  Wait = "block"
+)
+
+// Mode is what is sent.
+type Mode string
+
+// The modes: a Message encoded and decoded, or bytes written and read in place.
+const (
+	Typed Mode = "typed"
+	Raw   Mode = "raw"
+)
+
+// Bounds of a Config, and its defaults.
+const (
+	DefaultSize    = 64
+	DefaultSeconds = 2.0
+	DefaultRing    = 256 << 10
+	MinRing        = 4 << 10
+	MaxRing        = 1 << 30
+	MaxRuns        = 1000
+)
+
+// Config says what to measure. The zero value of each field but Cores stands for the default.
+type Config struct {
+	Transport Transport // default Shm
+	Size      int       // bytes of an encoded message; default 64
+	Count     int       // round trips or messages to measure; 0: go by Seconds
+	Seconds   float64   // how long to measure the system, warm-up and limit apart; default 2 unless Count is set
+	Wait      Wait      // default Spin
+	Mode      Mode      // default Typed
+	Cores     []int     // of the near and the far thread; none: two that are not siblings
+	Lane      bool      // use a channel with a ring of its own
+	Ring      int       // capacity in bytes, a power of two; default 256 KiB
+	Runs      int       // how often to repeat everything, with new processes; medians are reported. Default 1
+}
+
+// inProcess says whether both threads are in one process.
+func (c *Config) inProcess() bool { return c.Transport == Inmem || c.Transport == BareInmem }
+
+// pinned says whether the hot threads are locked and pinned. Goroutines that block on each other within one process are
+// not: pinned to two threads they would pay two thread switches where none is needed.
+func (c *Config) pinned() bool { return !c.inProcess() || c.Wait != Block }
+
+// complete fills in the defaults and checks everything that can be checked before anything is started.
+func (c Config) complete(machine machine) (Config, error) {
+	setDefault(&c.Transport, Shm)
+	setDefault(&c.Size, DefaultSize)
+	setDefault(&c.Wait, Spin)
+	setDefault(&c.Mode, Typed)
+	setDefault(&c.Ring, DefaultRing)
+	setDefault(&c.Runs, 1)
+	if c.Count != 0 && c.Seconds != 0 {
+		return c, fmt.Errorf("%w: both a count and seconds are given; give one of them", ErrConfig)
+	}
+	if c.Count == 0 {
+		setDefault(&c.Seconds, DefaultSeconds)
+	}
+	switch {
+	case !oneOf(c.Transport, Shm, Inmem, Bare, BareInmem):
+		return c, fmt.Errorf("%w: transport %q is unknown; use shm or inmem", ErrConfig, c.Transport)
+	case !oneOf(c.Wait, Spin, Hybrid, Block):
+		return c, fmt.Errorf("%w: wait %q is unknown; use spin, hybrid or block", ErrConfig, c.Wait)
+	case !oneOf(c.Mode, Typed, Raw):
+		return c, fmt.Errorf("%w: mode %q is unknown; use typed or raw", ErrConfig, c.Mode)
+	case c.Count < 0:
+		return c, fmt.Errorf("%w: a count of %d; give at least 1", ErrConfig, c.Count)
+	case c.Seconds < 0 || c.Seconds > (24*time.Hour).Seconds():
+		return c, fmt.Errorf("%w: %v seconds; give more than 0 and at most a day", ErrConfig, c.Seconds)
+	case c.Runs < 1 || c.Runs > MaxRuns:
+		return c, fmt.Errorf("%w: %d runs; give 1 to %d", ErrConfig, c.Runs, MaxRuns)
+	case c.Ring < MinRing || c.Ring > MaxRing || c.Ring&(c.Ring-1) != 0:
+		return c, fmt.Errorf("%w: a ring of %d bytes; give a power of two from %d to %d", ErrConfig, c.Ring, MinRing, MaxRing)
+	}
+	if err := c.checkSize(); err != nil {
+		return c, err
+	}
+	var err error
+	c.Cores, err = machine.choose(c.Cores, &c)
+	return c, err
+}
+
+func (c *Config) checkSize() error {
+	if most := limit.MaxStreamSize(c.Ring); c.Size > most {
+		hint := fmt.Sprintf("a larger ring carries more, up to --ring %d", MaxRing)
+		if c.Ring == MaxRing {
+			hint = "no ring is larger"
+		}
+		return fmt.Errorf("%w: %d bytes are more than the %d that a ring of %d bytes carries; %s",
+			ErrSize, c.Size, most, c.Ring, hint)
+	}
+	if c.Mode == Typed {
+		_, err := padFor(c.Size)
+		return err
+	}
+	if c.Size < 1 {
+		return fmt.Errorf("%w: %d bytes; a raw message has at least 1", ErrSize, c.Size)
+	}
+	return nil
+}
+
+func setDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+func oneOf[T comparable](v T, all ...T) bool {
+	for _, a := range all {
+		if v == a {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,28 @@
+// Package perf measures how fast two threads exchange messages, and prints it beside what the machine itself allows.
+//
+// A run has two hot threads, each locked and pinned to a core of its own: for the shm transport in two processes, of which
+// the first starts the second; for inmem in one. On these two threads slices of the bare limit (package perf/limit)
+// and slices of the system under test alternate:
+//
+//	limit 0 | system 0 | limit 1 | system 1 | ... | system n-1 | limit n
+//
+// A slice takes some 25 ms, so both see the same noise of the machine. Each system slice is divided by the mean of its two
+// neighbours, which cancels a steady drift; the reported ratio is the median of these quotients, which one slice
+// that lost its core cannot move.
+//
+// # What is inside the measured loop, and what is not
+//
+// One clock read per round trip, and the store of the result in a slice allocated and touched before: histograms are
+// fed after the slice. The clock is read right after a message is published, while it is on its way, so a round trip is
+// the time from one publish to the next. A stream reads the clock once at each end of a slice. Nothing is subtracted;
+// what a clock read costs is reported as timer_ns.
+//
+// While slices run, the garbage collector is off in both processes (with a memory limit of 1 GiB, should the system
+// under test allocate), and each process may use at least one thread more than it has hot ones.
+//
+// # Allocations
+//
+// Allocations are counted by runtime.MemStats.Mallocs on the hot threads just before and after each slice, in both
+// processes, and the sum is divided by the number of round trips, or of messages of a stream. The count is of the whole
+// process, so the runtime's own few are in it; the figure is therefore rounded to a thousandth.
+package perf

@@ -1,0 +1,114 @@
+package perf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/corechan/corechan/perf/measure"
+)
+
+// ErrNotAPeer reports that ServePeer was called in a process that no run has started.
+var ErrNotAPeer = errors.New("the second process of a measurement is started by the first, not by hand")
+
+// ServePeer is the whole of the second process: it serves the run that started it, and returns when that is over. Call
+// it where Options.Command leads to. Should the first process die, it exits at once, in the middle of a slice too.
+func ServePeer(ctx context.Context) error {
+	f := os.NewFile(fdControl, "control")
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return ErrNotAPeer
+	}
+	_ = f.Close() // conn has its own duplicate
+	unixConn, ok := conn.(*net.UnixConn)
+	if !ok {
+		return ErrNotAPeer
+	}
+	// Ctrl-C reaches every process of the terminal; when to end is for the first one to say.
+	signal.Ignore(os.Interrupt)
+	p := &peer{control: newControl(unixConn)}
+	if err := p.start(ctx); err != nil {
+		return p.send(replyOf(outcome{}, err))
+	}
+	if err := p.send(reply{}); err != nil {
+		return err
+	}
+	return p.serve()
+}
+
+// peer is the far side in its own process.
+type peer struct {
+	*control
+	crew   *crew
+	system system
+	shared *shared
+}
+
+func (p *peer) start(ctx context.Context) error {
+	var told plan
+	if err := p.receive(&told, time.Now().Add(startTimeout)); err != nil {
+		return fmt.Errorf("read the plan: %w", err)
+	}
+	c := told.Config
+	quietRuntime(1)
+	clock, err := measure.NewClock()
+	if err != nil {
+		return err
+	}
+	if p.shared, err = inheritShared(told.Grounds, groundBytes(told.Kind, &c)); err != nil {
+		return err
+	}
+	e := &env{kind: told.Kind, config: c, address: told.Address, clock: clock}
+	p.shared.grounds(e)
+	if p.system, err = newSystem(c.Transport); err != nil {
+		return err
+	}
+	if p.crew, err = newCrew(measure.Far, c.Cores[1]); err != nil {
+		return err
+	}
+	opening, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return p.crew.open(opening, e, p.system)
+}
+
+func (p *peer) serve() error {
+	commands := make(chan command)
+	go func() {
+		for {
+			var c command
+			if err := p.receive(&c, time.Time{}); err != nil {
+				if !errors.Is(err, io.EOF) {
+					fmt.Fprintln(os.Stderr, "read a command:", err)
+				}
+				os.Exit(1)
+			}
+			commands <- c
+		}
+	}()
+	for {
+		select {
+		case c := <-commands:
+			switch c.Verb {
+			case run:
+				p.crew.begin(c.Order, nil)
+				if _, err := p.conn.Write(running); err != nil {
+					return err
+				}
+			case stop:
+				p.crew.stop()
+			case end:
+				err := errors.Join(p.crew.dismiss(), p.system.close(), p.shared.close())
+				return p.send(replyOf(outcome{}, err))
+			}
+		case o := <-p.crew.done:
+			if err := p.send(replyOf(o, nil)); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,244 @@
+package perf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// ErrInterrupted is returned when the context ended before anything was measured.
+var ErrInterrupted = errors.New("interrupted before anything was measured")
+
+// Options says how to run a measurement. The zero value, and nil, are fine for a program that has a `perf peer` command.
+type Options struct {
+	// Command makes the command that starts the second process, which must call ServePeer. Default: this executable
+	// with the arguments perf peer.
+	Command func() *exec.Cmd
+
+	// Progress, if not nil, is called after each slice of the system.
+	Progress func(Progress)
+}
+
+// Progress is how far a measurement has come.
+type Progress struct {
+	Run, Runs int     // from 1
+	Done      float64 // of this run, 0 to 1
+	Slices    int     // of this run
+	Figure    float64 // median so far: p50 in ns, or messages per second
+	Limit     float64 // the same of the limit
+	Ratio     float64
+}
+
+func (o *Options) orDefault() *Options {
+	d := Options{}
+	if o != nil {
+		d = *o
+	}
+	if d.Command == nil {
+		d.Command = func() *exec.Cmd {
+			// Not os.Executable: its path may lead to another build by now, or nowhere.
+			return &exec.Cmd{Path: "/proc/self/exe", Args: []string{os.Args[0], "perf", "peer"}}
+		}
+	}
+	if d.Progress == nil {
+		d.Progress = func(Progress) {}
+	}
+	return &d
+}
+
+// Pingpong measures round trips. When ctx ends, the report covers what was measured until then, and says so.
+func Pingpong(ctx context.Context, c Config, o *Options) (PingpongReport, error) {
+	reports, interrupted, err := repeat(ctx, pingpong, c, o, pingpongReport)
+	if err != nil {
+		return PingpongReport{}, err
+	}
+	report := mergePingpong(reports)
+	report.Interrupted = interrupted
+	return report, nil
+}
+
+// Stream measures messages one way. When ctx ends, the report covers what was measured until then, and says so.
+func Stream(ctx context.Context, c Config, o *Options) (StreamReport, error) {
+	reports, interrupted, err := repeat(ctx, stream, c, o, streamReport)
+	if err != nil {
+		return StreamReport{}, err
+	}
+	report := mergeStream(reports)
+	report.Interrupted = interrupted
+	return report, nil
+}
+
+// repeat makes the configured number of runs, each with new processes, and a report of each. When ctx ends before that,
+// it returns the reports of the runs that are complete, or if there are none, of the one that is not.
+func repeat[R any](ctx context.Context, k kind, c Config, o *Options, report func(*Config, *result) R) (
+	reports []R, interrupted bool, err error,
+) {
+	o = o.orDefault()
+	m, err := thisMachine()
+	if err != nil {
+		return nil, false, err
+	}
+	if c, err = c.complete(m); err != nil {
+		return nil, false, err
+	}
+	for n := range c.Runs {
+		r, err := once(ctx, k, &c, o.Command, func(p Progress) {
+			p.Run, p.Runs = n+1, c.Runs
+			o.Progress(p)
+		})
+		switch {
+		case errors.Is(err, ErrInterrupted) && len(reports) > 0:
+			return reports, true, nil
+		case err != nil:
+			return nil, false, err
+		case r.complete:
+			reports = append(reports, report(&c, r))
+		case len(reports) > 0:
+			return reports, true, nil
+		default:
+			return append(reports, report(&c, r)), true, nil
+		}
+	}
+	return reports, false, nil
+}
+
+// once makes one run.
+func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress func(Progress)) (r *result, err error) {
+	r = &result{trips: newHistogram()}
+	defer func() {
+		if ctx.Err() != nil && len(r.systems) == 0 {
+			err = ErrInterrupted // whatever else has failed because of that
+		}
+	}()
+	if ctx.Err() != nil {
+		return r, ErrInterrupted
+	}
+	s, err := newSession(ctx, k, c, cmd)
+	if err != nil {
+		return r, err
+	}
+	r.timer = s.env.clock.Overhead()
+	err = s.measure(ctx, r, progress)
+	return r, errors.Join(err, s.close())
+}
+
+const (
+	sliceTime   = 25 * time.Millisecond
+	warmUp      = 5 * time.Millisecond // least time of a slice that tells how long a message takes
+	leastSlice  = 2 * time.Millisecond // least time of a limit slice
+	leastSlices = 10
+)
+
+// measure makes all slices of a run.
+func (s *session) measure(ctx context.Context, r *result, progress func(Progress)) error {
+	var each [subjects]float64 // ns a message
+	for sub := range subjects {
+		var err error
+		if each[sub], err = s.warm(ctx, sub); err != nil {
+			return err
+		}
+	}
+	p := s.pace(each)
+	limit := func() error {
+		m, err := s.slice(theLimit, p.limit)
+		if err == nil {
+			r.limits = append(r.limits, m.figure)
+		}
+		return err
+	}
+	if err := limit(); err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		n, done := p.next(i, r)
+		if done == 1 {
+			r.complete = true
+			return nil
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		m, err := s.slice(theSystem, n)
+		if err != nil {
+			return err
+		}
+		r.add(m, n)
+		if err := limit(); err != nil {
+			return err
+		}
+		_, done = p.next(i+1, r)
+		ratio, _, _ := r.ratio()
+		progress(Progress{
+			Done: done, Slices: len(r.systems), Figure: median(r.systems), Limit: median(r.limits), Ratio: ratio,
+		})
+	}
+}
+
+func (r *result) add(m measured, count int) {
+	r.systems = append(r.systems, m.figure)
+	r.count += count
+	r.seconds += m.elapsed.Seconds()
+	r.allocs += m.allocs
+	r.trips.add(m.samples)
+}
+
+// warm makes slices of growing length until one is long enough to tell how many nanoseconds a message takes.
+func (s *session) warm(ctx context.Context, sub subject) (float64, error) {
+	most := s.mostInSlice()
+	for n := 64; ; n = min(4*n, most) {
+		if ctx.Err() != nil {
+			return 0, ErrInterrupted
+		}
+		m, err := s.slice(sub, n)
+		if err != nil {
+			return 0, fmt.Errorf("warm-up: %w", err)
+		}
+		if m.elapsed >= warmUp || n == most {
+			return float64(max(m.elapsed, 1)) / float64(n), nil
+		}
+	}
+}
+
+// pace is how much to do in each slice.
+type pace struct {
+	limit   int // messages of a limit slice
+	system  int // of a system slice, when it goes by seconds
+	seconds float64
+	count   int // in all, when it goes by count
+	slices  int // then
+}
+
+func (s *session) pace(each [subjects]float64) pace {
+	c, most := s.config, float64(s.mostInSlice())
+	in := func(d float64, sub subject) int {
+		return int(min(max(d/each[sub], 1), most))
+	}
+	p := pace{seconds: c.Seconds, count: c.Count}
+	length := min(float64(sliceTime), c.Seconds*float64(time.Second)/leastSlices)
+	if c.Count > 0 {
+		total := float64(c.Count) * each[theSystem]
+		bySize := math.Ceil(float64(c.Count) / most)
+		p.slices = int(min(max(math.Ceil(total/float64(sliceTime)), bySize, leastSlices), float64(c.Count)))
+		length = total / float64(p.slices)
+	}
+	p.system = in(length, theSystem)
+	p.limit = in(max(length, float64(leastSlice)), theLimit)
+	return p
+}
+
+// next returns the messages of system slice i, and which part of all is done before it.
+func (p *pace) next(i int, r *result) (n int, done float64) {
+	if p.count == 0 {
+		done = min(r.seconds/p.seconds, float64(i)/leastSlices, 1)
+		return p.system, done
+	}
+	n = p.count / p.slices
+	if i < p.count%p.slices {
+		n++
+	}
+	return n, float64(i) / float64(p.slices)
+}

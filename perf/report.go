@@ -1,0 +1,155 @@
+package perf
+
+// PingpongReport is the result of Pingpong. Its JSON names, to the line that says so, are a contract; fields may be
+// added. With several runs every figure is the median of the runs' figures.
+type PingpongReport struct {
+	Transport   Transport `json:"transport"`
+	Size        int       `json:"size"`
+	Count       int       `json:"count"` // round trips measured in a run
+	Wait        Wait      `json:"wait"`
+	Mode        Mode      `json:"mode"`
+	Cores       []int     `json:"cores"` // near, far; empty if not pinned
+	MeanNs      float64   `json:"mean_ns"`
+	P50Ns       float64   `json:"p50_ns"`
+	P90Ns       float64   `json:"p90_ns"`
+	P99Ns       float64   `json:"p99_ns"`
+	P999Ns      float64   `json:"p999_ns"`
+	MaxNs       float64   `json:"max_ns"`
+	AllocsPerOp float64   `json:"allocs_per_op"` // per round trip, both processes
+	LimitP50Ns  float64   `json:"limit_p50_ns"`  // median of the limit slices' p50
+	RatioP50    float64   `json:"ratio_p50"`     // median of slice p50 / neighbouring limit slices' p50
+	// Here the contract ends.
+
+	Seconds     float64 `json:"seconds"` // spent in the measured slices of a run
+	Lane        bool    `json:"lane"`
+	Ring        int     `json:"ring"`
+	Limit       string  `json:"limit"`      // what the limit is
+	RatioLow    float64 `json:"ratio_low"`  // lower and upper quartile of the slices' ratios
+	RatioHigh   float64 `json:"ratio_high"` //
+	TimerNs     float64 `json:"timer_ns"`   // what a clock read costs; nothing is subtracted
+	Slices      int     `json:"slices"`     // of a run
+	Runs        int     `json:"runs"`
+	Interrupted bool    `json:"interrupted"` // less was measured than was asked for
+}
+
+// StreamReport is the result of Stream, with the same rules as PingpongReport.
+type StreamReport struct {
+	Transport      Transport `json:"transport"`
+	Size           int       `json:"size"`
+	Seconds        float64   `json:"seconds"` // spent in the measured slices of a run
+	Wait           Wait      `json:"wait"`
+	Mode           Mode      `json:"mode"`
+	MsgsPerS       float64   `json:"msgs_per_s"` // median of the slices
+	BytesPerS      float64   `json:"bytes_per_s"`
+	AllocsPerOp    float64   `json:"allocs_per_op"`    // per message, both processes
+	LimitMsgsPerS  float64   `json:"limit_msgs_per_s"` // median of the limit slices
+	LimitBytesPerS float64   `json:"limit_bytes_per_s"`
+	Ratio          float64   `json:"ratio"` // median of slice / neighbouring limit slices
+	// Here the contract ends.
+
+	Count       int     `json:"count"` // messages measured in a run
+	Cores       []int   `json:"cores"` // near (sends), far (receives); empty if not pinned
+	Lane        bool    `json:"lane"`
+	Ring        int     `json:"ring"`
+	Limit       string  `json:"limit"`
+	RatioLow    float64 `json:"ratio_low"`
+	RatioHigh   float64 `json:"ratio_high"`
+	Slices      int     `json:"slices"`
+	Runs        int     `json:"runs"`
+	Interrupted bool    `json:"interrupted"`
+}
+
+// result is what one run has measured so far.
+type result struct {
+	seconds  float64
+	count    int
+	systems  []float64  // a figure per slice: p50 in ns, or messages per second
+	limits   []float64  // the same
+	trips    *histogram // of all system slices of a ping-pong
+	allocs   uint64
+	timer    float64 // ns of a clock read
+	complete bool
+}
+
+func (r *result) allocsPerOp() float64 {
+	if r.count == 0 {
+		return 0
+	}
+	return round(float64(r.allocs)/float64(r.count), 3)
+}
+
+func (r *result) ratio() (mid, low, high float64) {
+	all := ratios(r.systems, r.limits)
+	return round(median(all), 3), round(quantileOf(all, 0.25), 3), round(quantileOf(all, 0.75), 3)
+}
+
+func pingpongReport(c *Config, r *result) PingpongReport {
+	p := PingpongReport{
+		Transport: c.Transport, Size: c.Size, Count: r.count, Wait: c.Wait, Mode: c.Mode, Cores: c.Cores,
+		MeanNs: round(r.trips.mean(), 1), P50Ns: r.trips.quantile(50), P90Ns: r.trips.quantile(90),
+		P99Ns: r.trips.quantile(99), P999Ns: r.trips.quantile(99.9), MaxNs: float64(r.trips.max),
+		AllocsPerOp: r.allocsPerOp(), LimitP50Ns: round(median(r.limits), 1),
+		Seconds: round(r.seconds, 6), Lane: c.Lane, Ring: c.Ring, Limit: limitName(pingpong, c), TimerNs: round(r.timer, 1),
+		Slices: len(r.systems), Runs: 1,
+	}
+	p.RatioP50, p.RatioLow, p.RatioHigh = r.ratio()
+	return p
+}
+
+func streamReport(c *Config, r *result) StreamReport {
+	size := float64(c.Size)
+	msgs, limit := median(r.systems), median(r.limits)
+	s := StreamReport{
+		Transport: c.Transport, Size: c.Size, Seconds: round(r.seconds, 6), Wait: c.Wait, Mode: c.Mode,
+		MsgsPerS: round(msgs, 0), BytesPerS: round(msgs*size, 0), AllocsPerOp: r.allocsPerOp(),
+		LimitMsgsPerS: round(limit, 0), LimitBytesPerS: round(limit*size, 0),
+		Count: r.count, Cores: c.Cores, Lane: c.Lane, Ring: c.Ring, Limit: limitName(stream, c),
+		Slices: len(r.systems), Runs: 1,
+	}
+	s.Ratio, s.RatioLow, s.RatioHigh = r.ratio()
+	return s
+}
+
+// merged makes one report of the reports of several runs: the medians.
+func merged[R any](runs []R, figures func(*R) []*float64, counts func(*R) (totals []*int, runs *int)) R {
+	out := runs[0]
+	for i, f := range figures(&out) {
+		*f = medianOver(runs, func(r *R) float64 { return *figures(r)[i] })
+	}
+	totals, n := counts(&out)
+	for i, c := range totals {
+		*c = int(medianOver(runs, func(r *R) float64 { t, _ := counts(r); return float64(*t[i]) }))
+	}
+	*n = len(runs)
+	return out
+}
+
+func medianOver[R any](runs []R, field func(*R) float64) float64 {
+	values := make([]float64, len(runs))
+	for i := range runs {
+		values[i] = field(&runs[i])
+	}
+	return median(values)
+}
+
+func mergePingpong(runs []PingpongReport) PingpongReport {
+	return merged(runs, func(r *PingpongReport) []*float64 {
+		return []*float64{
+			&r.MeanNs, &r.P50Ns, &r.P90Ns, &r.P99Ns, &r.P999Ns, &r.MaxNs, &r.AllocsPerOp, &r.LimitP50Ns,
+			&r.RatioP50, &r.RatioLow, &r.RatioHigh, &r.Seconds, &r.TimerNs,
+		}
+	}, func(r *PingpongReport) ([]*int, *int) {
+		return []*int{&r.Count, &r.Slices}, &r.Runs
+	})
+}
+
+func mergeStream(runs []StreamReport) StreamReport {
+	return merged(runs, func(r *StreamReport) []*float64 {
+		return []*float64{
+			&r.Seconds, &r.MsgsPerS, &r.BytesPerS, &r.AllocsPerOp, &r.LimitMsgsPerS, &r.LimitBytesPerS,
+			&r.Ratio, &r.RatioLow, &r.RatioHigh,
+		}
+	}, func(r *StreamReport) ([]*int, *int) {
+		return []*int{&r.Count, &r.Slices}, &r.Runs
+	})
+}

@@ -1,0 +1,240 @@
+package perf
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os/exec"
+	"time"
+
+	"github.com/corechan/corechan/perf/measure"
+)
+
+// session is one run's two sides, open and ready for slices. It is used by one goroutine.
+type session struct {
+	kind    kind
+	config  *Config
+	env     *env
+	system  system
+	near    *crew
+	far     farSide
+	shared  *shared // between two processes
+	restore func()
+
+	index   [subjects]int // slices made
+	samples []int64       // room for a slice's round trips
+	scratch *histogram
+	stuck   bool // the near thread did not come back
+}
+
+const (
+	sliceTimeout = time.Minute     // by far more than any slice should take
+	stopTimeout  = 2 * time.Second // for a slice that was stopped
+	maxSamples   = 1 << 20         // round trips in a slice
+	maxStream    = 1 << 24         // messages in one
+)
+
+// newSession opens both sides. The caller closes the session, also after an error in one of its methods.
+func newSession(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd) (_ *session, err error) {
+	clock, err := measure.NewClock()
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		kind: k, config: c, scratch: newHistogram(),
+		env: &env{kind: k, config: *c, address: "@corechan-perf-" + rand.Text(), clock: clock},
+	}
+	pollers := 1
+	if c.inProcess() {
+		pollers = 2
+	}
+	s.restore = quietRuntime(pollers)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if k == pingpong {
+		s.samples = make([]int64, maxSamples)
+		clear(s.samples) // touches it
+	}
+	if s.system, err = newSystem(c.Transport); err != nil {
+		return nil, err
+	}
+	core := func(side int) int {
+		if !c.pinned() {
+			return -1
+		}
+		return c.Cores[side]
+	}
+	if c.inProcess() {
+		err = s.openThread(core(1))
+	} else {
+		err = s.openProcess(cmd())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.near, err = newCrew(measure.Near, core(0)); err != nil {
+		return nil, err
+	}
+	return s, s.open(ctx)
+}
+
+func (s *session) openThread(core int) (err error) {
+	if s.env.limit, err = privateGround(s.kind, s.config); err != nil {
+		return err
+	}
+	if s.env.bare, err = privateGround(s.kind, s.config); err != nil {
+		return err
+	}
+	far, err := newCrew(measure.Far, core)
+	if err != nil {
+		return err
+	}
+	s.far = &thread{crew: far, env: s.env, system: s.system}
+	return nil
+}
+
+func (s *session) openProcess(cmd *exec.Cmd) (err error) {
+	grounds := 1
+	if s.config.Transport == Bare {
+		grounds = 2
+	}
+	if s.shared, err = newShared(grounds, groundBytes(s.kind, s.config)); err != nil {
+		return err
+	}
+	s.shared.grounds(s.env)
+	p := plan{Kind: s.kind, Config: *s.config, Address: s.env.address, Grounds: grounds}
+	far, err := startProcess(cmd, p, s.shared)
+	if err != nil {
+		return err
+	}
+	s.far = far
+	return nil
+}
+
+// open opens both sides' halves at once. When one side fails, the other is told to give up.
+func (s *session) open(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := s.system.prepare(ctx, s.env); err != nil {
+		return err
+	}
+	farResult := make(chan error, 1)
+	go func() {
+		err := s.far.open(ctx)
+		if err != nil {
+			cancel()
+		}
+		farResult <- err
+	}()
+	err := s.near.open(ctx, s.env, s.system)
+	if err != nil {
+		cancel()
+	}
+	return errors.Join(err, <-farResult)
+}
+
+// mostInSlice bounds the count of a slice.
+func (s *session) mostInSlice() int {
+	if s.kind == pingpong {
+		return maxSamples
+	}
+	return maxStream
+}
+
+// measured is what a slice brought.
+type measured struct {
+	figure  float64 // p50 in ns of a ping-pong, messages per second of a stream
+	elapsed time.Duration
+	allocs  uint64
+	samples []int64 // until the next slice
+}
+
+func (s *session) slice(sub subject, count int) (measured, error) {
+	o := order{Subject: sub, Index: s.index[sub], Count: count}
+	s.index[sub]++
+	var samples []int64
+	if s.kind == pingpong {
+		o.Warm = min(count/20+1, 2000)
+		samples = s.samples[:count]
+	}
+	near, far, err := s.both(o, samples)
+	if err != nil {
+		return measured{}, err
+	}
+	m := measured{samples: samples}
+	if s.kind == pingpong {
+		m.elapsed = time.Duration(near.End - near.Begin)
+		s.scratch.reset()
+		s.scratch.add(samples)
+		m.figure = s.scratch.quantile(50)
+	} else {
+		m.elapsed = time.Duration(max(far.End-near.Begin, 1))
+		m.figure = float64(count) / m.elapsed.Seconds()
+	}
+	if s.config.inProcess() {
+		m.allocs = max(near.Allocs, far.Allocs) // both counted the whole process
+	} else {
+		m.allocs = near.Allocs + far.Allocs
+	}
+	return m, nil
+}
+
+// both has the two sides run one slice.
+func (s *session) both(o order, samples []int64) (near, far outcome, err error) {
+	timeout := time.NewTimer(sliceTimeout)
+	defer timeout.Stop()
+	if err = s.far.begin(o); err != nil {
+		return near, far, err
+	}
+	s.near.begin(o, samples)
+	select {
+	case near = <-s.near.done:
+		if near.Err != nil {
+			s.far.stop()
+		}
+		far, err = s.far.end()
+		return near, far, errors.Join(near.Err, err)
+	case <-s.far.lost():
+		s.recall()
+		_, err = s.far.end()
+	case <-timeout.C:
+		err = fmt.Errorf("%s slice %d is not over after %v", o.Subject, o.Index, sliceTimeout)
+		s.far.stop()
+		s.recall()
+	}
+	return near, far, err
+}
+
+// recall stops the near half and waits for its thread. A thread that does not come back is left alone, together with
+// all that it may still use.
+func (s *session) recall() {
+	s.near.stop()
+	select {
+	case <-s.near.done:
+	case <-time.After(stopTimeout):
+		s.stuck = true
+	}
+}
+
+// close ends both sides and releases everything.
+func (s *session) close() error {
+	var errs []error
+	if s.near != nil && !s.stuck {
+		errs = append(errs, s.near.dismiss())
+	}
+	if s.far != nil {
+		errs = append(errs, s.far.close())
+	}
+	if s.system != nil {
+		errs = append(errs, s.system.close())
+	}
+	if s.shared != nil && !s.stuck {
+		errs = append(errs, s.shared.close())
+	}
+	s.restore()
+	return errors.Join(errs...)
+}
