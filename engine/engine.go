@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/corechan/corechan/netpoll"
@@ -67,7 +67,7 @@ type Engine struct {
 	log      *slog.Logger
 	cores    netpoll.CoreSet
 	spinners spinners
-	threads  chan struct{} // bounds the threads that sleep for a session of their own
+	threads  atomic.Int32 // how many threads sleep for one session each
 	// shared: the loops run only while there are users.
 	shared bool
 
@@ -113,7 +113,7 @@ func newEngine(cfg Config) *Engine {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Engine{
-		cfg: cfg, log: log, threads: make(chan struct{}, max(4, runtime.GOMAXPROCS(0))),
+		cfg: cfg, log: log,
 		sessions: map[*Session]struct{}{}, closers: map[Closer]struct{}{},
 	}
 }
@@ -137,9 +137,21 @@ func (e *Engine) Limits() Limits { return e.cfg.Limits }
 // Wait returns how calls wait.
 func (e *Engine) Wait() Wait { return e.cfg.Wait }
 
-// Threads bounds how many threads may sleep for one session each: who takes a value out of it puts one in first.
-// Sessions beyond that leave their sleeping to the service loop. For transports.
-func (e *Engine) Threads() chan struct{} { return e.threads }
+// TakeThread reports whether one more thread may sleep for a single session, which wakes up fastest. GiveThread gives it
+// back. Sleepers beyond the limit leave the sleeping to the service loop. For transports.
+func (e *Engine) TakeThread() bool {
+	if e.threads.Add(1) <= maxThreads {
+		return true
+	}
+	e.threads.Add(-1)
+	return false
+}
+
+// GiveThread: see TakeThread.
+func (e *Engine) GiveThread() { e.threads.Add(-1) }
+
+// maxThreads bounds the threads that sleep for one session each.
+const maxThreads = 16
 
 // errShutdown refuses what comes after Shutdown.
 var errShutdown = fmt.Errorf("engine: shut down: %w", os.ErrClosed)

@@ -30,7 +30,7 @@ type Listener struct {
 const Backlog = 128
 
 // NewListener makes a listener for a transport, which calls Deliver for each new session. close stops the transport's
-// part; it is called once.
+// part and returns when no Deliver runs any more; it is called once.
 func NewListener(eng *Engine, addr string, close func() error) (*Listener, error) {
 	l := &Listener{eng: eng, addr: addr, close: close, ready: make(chan *Session, Backlog), closed: make(chan struct{})}
 	release, err := eng.Own(l)
@@ -131,8 +131,8 @@ func (l *Listener) Close() error {
 	l.over = true
 	l.mu.Unlock()
 	l.release()
+	close(l.closed) // who delivers waits no longer
 	err := l.close()
-	close(l.closed)
 	l.drop()
 	return err
 }

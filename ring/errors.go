@@ -33,15 +33,20 @@ var (
 type CorruptError struct {
 	// Word names what was wrong: "tail", "head" or "length".
 	Word string
-	// Value is what was read, and Low and High what would have been accepted, both inclusive.
+	// Value is what was read, and Low and High what would have been accepted, both inclusive; a position must also be a
+	// multiple of Align.
 	Value, Low, High uint64
 	// Cause is ErrPosition or ErrLength.
 	Cause error
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("ring: peer's %s is %d, not within [%d, %d]: %v; the peer is broken or hostile", e.Word, e.Value,
-		e.Low, e.High, e.Cause)
+	multiple := ""
+	if e.Cause == ErrPosition && e.Value%Align != 0 {
+		multiple = fmt.Sprintf("a multiple of %d ", Align)
+	}
+	return fmt.Sprintf("ring: peer's %s is %d, not %swithin [%d, %d]: %v; the peer is broken or hostile", e.Word, e.Value,
+		multiple, e.Low, e.High, e.Cause)
 }
 
 func (e *CorruptError) Unwrap() error { return e.Cause }

@@ -52,7 +52,7 @@ func Open(f *fd.FD, maxCapacity int, prefault bool) (*Segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ring: peer's segment: %w", err)
 	}
-	capacity, headerSize, err := peekHeader(f, size)
+	capacity, headerSize, err := peekHeader(f)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +71,10 @@ func Open(f *fd.FD, maxCapacity int, prefault bool) (*Segment, error) {
 
 // peekHeader reads the constant header of a peer's segment, through a mapping of its first page: read(2) does not work
 // on huge pages everywhere.
-func peekHeader(f *fd.FD, size int64) (capacity uint64, headerSize int, err error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(f.Int(), &st); err != nil {
-		return 0, 0, os.NewSyscallError("fstat", err)
-	}
-	n := pageHeader()
-	if st.Blksize == hugePageSize && size >= hugePageSize {
-		n = hugePageSize
+func peekHeader(f *fd.FD) (capacity uint64, headerSize int, err error) {
+	n, err := firstPage(f)
+	if err != nil {
+		return 0, 0, err
 	}
 	b, err := unix.Mmap(f.Int(), 0, n, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
@@ -88,6 +84,22 @@ func peekHeader(f *fd.FD, size int64) (capacity uint64, headerSize int, err erro
 	return readHeader(b)
 }
 
+// firstPage returns how much of a peer's memory has to be mapped to see the header: memory made of huge pages can be
+// mapped and unmapped by whole ones only.
+func firstPage(f *fd.FD) (int, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(f.Int(), &st); err != nil {
+		return 0, os.NewSyscallError("fstatfs", err)
+	}
+	if int64(st.Type) != unix.HUGETLBFS_MAGIC {
+		return pageHeader(), nil
+	}
+	if int64(st.Bsize) != hugePageSize {
+		return 0, fmt.Errorf("ring: peer's memory has pages of %d bytes, not %d: %w", st.Bsize, hugePageSize, ErrHeader)
+	}
+	return hugePageSize, nil
+}
+
 // mapSegment maps header and records, the records twice, into one reserved range of addresses, so that the second
 // mapping of the records begins where the first one ends.
 func mapSegment(f *fd.FD, headerSize int, capacity uint64, own, prefault bool) (*Segment, error) {
@@ -95,42 +107,65 @@ func mapSegment(f *fd.FD, headerSize int, capacity uint64, own, prefault bool) (
 	if headerSize == hugePageSize {
 		pageSize = hugePageSize
 	}
-	length := uintptr(headerSize) + 2*uintptr(capacity)
+	prot, flags := unix.PROT_READ, unix.MAP_SHARED
+	if own {
+		prot |= unix.PROT_WRITE
+	}
+	once := uintptr(headerSize) + uintptr(capacity)
+	if err := tryMap(f, headerSize, once, prot); err != nil {
+		return nil, err
+	}
+
+	length := once + uintptr(capacity)
 	reserved := length + pageSize // for alignment
 	base, err := unix.MmapPtr(-1, 0, nil, reserved, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("ring: reserve %d bytes of address space (ulimit -v limits it): %w", reserved,
 			os.NewSyscallError("mmap", err))
 	}
-	unmap := func() error { return os.NewSyscallError("munmap", unix.MunmapPtr(base, reserved)) }
-
 	start := unsafe.Add(base, int(-uintptr(base)&(pageSize-1)))
-	prot, flags := unix.PROT_READ, unix.MAP_SHARED|unix.MAP_FIXED
-	if own {
-		prot |= unix.PROT_WRITE
-	}
+	flags |= unix.MAP_FIXED
 	if prefault {
 		flags |= unix.MAP_POPULATE
 	}
 	parts := []struct{ at, off, n uintptr }{
-		{0, 0, uintptr(headerSize) + uintptr(capacity)},
-		{uintptr(headerSize) + uintptr(capacity), uintptr(headerSize), uintptr(capacity)},
+		{0, 0, once},
+		{once, uintptr(headerSize), uintptr(capacity)},
 	}
 	for _, m := range parts {
 		if m.n == 0 {
 			continue
 		}
-		if _, err := unix.MmapPtr(f.Int(), int64(m.off), unsafe.Add(start, m.at), m.n, prot, flags); err != nil {
-			_ = unmap()
-			if err == unix.ENOMEM && headerSize == hugePageSize {
-				return nil, fmt.Errorf("ring: map %d bytes of huge pages (raise vm.nr_hugepages, or do without HugePages): %w",
-					m.n, os.NewSyscallError("mmap", err))
-			}
-			return nil, fmt.Errorf("ring: map segment: %w", os.NewSyscallError("mmap", err))
+		at := unsafe.Add(start, m.at)
+		if _, err := unix.MmapPtr(f.Int(), int64(m.off), at, m.n, prot, flags); err != nil {
+			// The failed call may have left a hole at its addresses, and another thread may have mapped something of
+			// its own there by now: so unmap around it.
+			_ = unix.MunmapPtr(base, uintptr(at)-uintptr(base))
+			after := unsafe.Add(at, m.n)
+			_ = unix.MunmapPtr(after, uintptr(base)+reserved-uintptr(after))
+			return nil, mapError(err, headerSize, m.n)
 		}
 	}
 	all := unsafe.Slice((*byte)(start), length)
 	s := newSegment(all[:headerSize:headerSize], all[headerSize:], capacity, own)
-	s.unmap = unmap
+	s.unmap = func() error { return os.NewSyscallError("munmap", unix.MunmapPtr(base, reserved)) }
 	return s, nil
+}
+
+// tryMap maps a segment where the kernel likes and unmaps it, to find out whether that can be done before it is done
+// at fixed addresses, where a failure cannot be undone. Huge pages that it took from the pool stay with the memfd.
+func tryMap(f *fd.FD, headerSize int, n uintptr, prot int) error {
+	p, err := unix.MmapPtr(f.Int(), 0, nil, n, prot, unix.MAP_SHARED)
+	if err != nil {
+		return mapError(err, headerSize, n)
+	}
+	return os.NewSyscallError("munmap", unix.MunmapPtr(p, n))
+}
+
+func mapError(err error, headerSize int, n uintptr) error {
+	if err == unix.ENOMEM && headerSize == hugePageSize {
+		return fmt.Errorf("ring: map %d bytes of huge pages (raise vm.nr_hugepages, or do without HugePages): %w", n,
+			os.NewSyscallError("mmap", err))
+	}
+	return fmt.Errorf("ring: map segment: %w", os.NewSyscallError("mmap", err))
 }

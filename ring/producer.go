@@ -29,7 +29,7 @@ type Producer struct {
 	pos       uint64 // where the next record begins
 	published uint64 // what the peer can see
 	limit     uint64 // up to where may be written: the peer's head, last time it was read, plus capacity
-	reserved  uint64 // size of the open reservation
+	reserved  uint64 // size of the open reservation, 0: none
 	asleep    uint64 // own sleep word's value
 
 	// rangFor is the peer's sleep word for which the bell was rung last.
@@ -45,9 +45,9 @@ func NewProducer(own, peer *Segment) *Producer {
 	}
 }
 
-// Reserve returns n bytes of the ring for a record; the first 4 will hold its length. It returns ErrFull if the
-// peer has not released enough, ErrTooLarge if n exceeds the capacity, a *CorruptError if the peer lies. The slice is good until
-// Commit or Abort.
+// Reserve returns n bytes of the ring, at least 4, for a record; the first 4 will hold its length. It returns ErrFull
+// if the peer has not released enough, ErrTooLarge if n exceeds the capacity, a *CorruptError if the peer lies; then
+// nothing is reserved. The slice is good until Commit, Abort or the next Reserve.
 func (p *Producer) Reserve(n int) ([]byte, error) {
 	need := align(uint64(n))
 	if p.limit-p.pos < need {
@@ -55,13 +55,14 @@ func (p *Producer) Reserve(n int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	p.reserved = need
+	p.reserved = uint64(n)
 	off := p.pos & p.mask
 	return p.records[off : off+uint64(n) : off+need], nil
 }
 
 // refresh reads the peer's head and finds out whether need bytes are free now.
 func (p *Producer) refresh(need uint64) error {
+	p.reserved = 0
 	if need > p.capacity || need < lengthSize {
 		return ErrTooLarge
 	}
@@ -80,31 +81,29 @@ func (p *Producer) refresh(need uint64) error {
 // Free returns how many bytes can be reserved without the peer's doing, by what is known of it now.
 func (p *Producer) Free() int { return int(p.limit - p.pos) }
 
-// Commit makes the first n bytes of the reservation a record and writes its length. n must be at least 4 and at most what was
-// reserved; anything else panics, for it is a defect of the caller. The peer sees the record after Publish.
+// Commit makes the first n bytes of the reservation a record and writes its length. n must be at least 4 and at most
+// what was reserved; anything else panics, for it is a defect of the caller. The peer sees the record after Publish.
 func (p *Producer) Commit(n int) {
-	size := align(uint64(n))
-	if n < lengthSize || size > p.reserved {
+	if n < lengthSize || uint64(n) > p.reserved {
 		panic("ring: Commit of more bytes than reserved, or fewer than 4")
 	}
 	off := p.pos & p.mask
 	binary.LittleEndian.PutUint32(p.records[off:], uint32(n))
-	p.pos += size
+	p.pos += align(uint64(n))
 	p.reserved = 0
 }
 
 // CommitFrame is Commit for a record whose bytes 4 to 15 are two more words: a frame's header. It saves the caller
 // two bounds checks.
 func (p *Producer) CommitFrame(n int, word4 uint32, word8 uint64) {
-	size := align(uint64(n))
-	if n < 16 || size > p.reserved {
+	if n < 16 || uint64(n) > p.reserved {
 		panic("ring: CommitFrame of more bytes than reserved, or fewer than 16")
 	}
 	b := p.records[p.pos&p.mask:]
 	_ = b[15]
 	binary.LittleEndian.PutUint64(b, uint64(uint32(n))|uint64(word4)<<32)
 	binary.LittleEndian.PutUint64(b[8:], word8)
-	p.pos += size
+	p.pos += align(uint64(n))
 	p.reserved = 0
 }
 

@@ -1,0 +1,208 @@
+package shm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/fd"
+	"github.com/corechan/corechan/ring"
+)
+
+// A conn is a connected control socket during the handshake.
+type conn struct {
+	sock     *fd.FD
+	deadline time.Time
+	recv     fd.Receiver
+}
+
+// read fills p, with the descriptors that come along, before the deadline.
+func (c *conn) read(p []byte) (fds []*fd.FD, err error) {
+	defer func() {
+		if err != nil {
+			closeFDs(fds)
+			fds = nil
+		}
+	}()
+	for n := 0; n < len(p); {
+		left := time.Until(c.deadline)
+		if left <= 0 {
+			return fds, os.ErrDeadlineExceeded
+		}
+		// In the blocking call: a handshake has a thread for its short life. At least 1 ms, for 0 means for ever.
+		if err := fd.SetReceiveTimeout(c.sock.Int(), max(left, time.Millisecond)); err != nil {
+			return fds, err
+		}
+		c.recv.MaxFDs = 1
+		m, got, err := c.recv.Recv(c.sock.Int(), p[n:], 0)
+		fds = append(fds, got...)
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			continue // the deadline, or nearly
+		case errors.Is(err, io.EOF) && n > 0:
+			return fds, io.ErrUnexpectedEOF
+		case err != nil:
+			return fds, err
+		case len(fds) > 1:
+			return fds, fmt.Errorf("%w: %d descriptors", ErrHandshake, len(fds))
+		}
+		n += m
+	}
+	return fds, nil
+}
+
+// readMessage reads one message of the handshake.
+func (c *conn) readMessage() (engine.Announced, *fd.FD, error) {
+	var buf [maxHello]byte
+	fds, err := c.read(buf[:prefixSize])
+	if err != nil {
+		return engine.Announced{}, nil, err
+	}
+	a, more, err := c.readRest(buf[:])
+	fds = append(fds, more...)
+	if err == nil && len(fds) != 1 {
+		err = fmt.Errorf("%w: %d descriptors, not 1", ErrHandshake, len(fds))
+	}
+	if err != nil {
+		closeFDs(fds)
+		return engine.Announced{}, nil, err
+	}
+	return a, fds[0], nil
+}
+
+func (c *conn) readRest(buf []byte) (a engine.Announced, fds []*fd.FD, err error) {
+	_, n, err := parsePrefix(buf)
+	if err != nil {
+		return a, nil, err
+	}
+	fds, err = c.read(buf[prefixSize:n])
+	if err != nil {
+		return a, nil, err
+	}
+	a, err = parse(buf[:n])
+	return a, fds, err
+}
+
+// write sends a message: it is small, and the socket's buffer empty.
+func (c *conn) write(p []byte, f *fd.FD) error {
+	var fds []int
+	if f != nil {
+		fds = []int{f.Int()}
+	}
+	n, err := fd.SendMsg(c.sock.Int(), p, fds, fd.DontWait)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+// shake does either side of the handshake and returns the session's link. The socket is the link's, or still the
+// caller's on error.
+func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, err error) {
+	c := &conn{sock: sock, deadline: time.Now().Add(o.HandshakeTimeout)}
+	cred, err := fd.PeerCred(sock.Int())
+	if err != nil {
+		return nil, err
+	}
+	peer := engine.Peer{Local: true, Cred: cred, Addr: Transport + "://" + addr}
+	if err := o.authorize(peer); err != nil {
+		if !dialer {
+			_ = c.write(encodeRefuse(err.Error()), nil)
+		}
+		return nil, err
+	}
+	own, ownFD, err := ring.Create("corechan", &o.Ring)
+	if err != nil {
+		if !dialer {
+			_ = c.write(encodeRefuse("listener has no memory for a ring"), nil)
+		}
+		return nil, err
+	}
+	defer func() {
+		_ = ownFD.Close()
+		if err != nil {
+			_ = own.Close()
+		}
+	}()
+	limits := o.Engine.Limits()
+	hello := encodeHello(engine.Announced{Window: limits.Window, MaxMessage: limits.MaxMessage})
+	if dialer {
+		if err := c.write(hello, ownFD); err != nil {
+			return nil, err
+		}
+	}
+	announced, peerFD, err := c.readMessage()
+	var theirs *ring.Segment
+	if err == nil {
+		theirs, err = ring.Open(peerFD, o.MaxRing, o.Ring.Prefault)
+		_ = peerFD.Close()
+	}
+	if err == nil && theirs.Capacity() == 0 {
+		err = fmt.Errorf("%w: segment without records", ErrHandshake)
+		_ = theirs.Close()
+	}
+	if err != nil {
+		if !dialer {
+			_ = c.write(encodeRefuse(err.Error()), nil)
+		}
+		return nil, err
+	}
+	if !dialer {
+		if err := c.write(hello, ownFD); err != nil {
+			_ = theirs.Close()
+			return nil, err
+		}
+	}
+	b, err := newBell(sock, o.Engine)
+	if err != nil {
+		_ = theirs.Close()
+		return nil, err
+	}
+	l = newLink(own, theirs, b, o)
+	l.Dialer, l.Peer, l.PeerLimits = dialer, peer, announced
+	return l, nil
+}
+
+// newLink makes a link of two segments, which it owns.
+func newLink(own, theirs *ring.Segment, b *bell, o *Options) *engine.Link {
+	return &engine.Link{
+		Producer: ring.NewProducer(own, theirs), Consumer: ring.NewConsumer(own, theirs), Bell: b,
+		Lanes: &lanes{o}, Transport: Transport, MaxRecord: own.MaxRecord(),
+		Close: func() error { return errors.Join(own.Close(), theirs.Close()) },
+	}
+}
+
+func closeFDs(list []*fd.FD) {
+	for _, f := range list {
+		_ = f.Close()
+	}
+}
+
+// session does the handshake on a connected socket, which is its own from then on.
+func session(ctx context.Context, sock *fd.FD, o *Options, dialer bool, addr string) (*engine.Session, error) {
+	stop := context.AfterFunc(ctx, func() { _ = fd.Shutdown(sock.Int()) })
+	l, err := shake(sock, o, dialer, addr)
+	if !stop() && err == nil {
+		_ = l.Bell.Close()
+		_ = l.Close()
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		_ = sock.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	s, err := engine.NewSession(o.Engine, l)
+	if err != nil {
+		return nil, err
+	}
+	l.Bell.(*bell).onGone(s.PeerGone)
+	return s, nil
+}

@@ -1,0 +1,105 @@
+package transports_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/transports"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func Example() {
+	ctx := context.Background()
+	ln, err := transports.Listen(ctx, "shm://@corechan-example", nil)
+	if err != nil {
+		panic(err)
+	}
+	defer ln.Close()
+	go func() {
+		sess, err := ln.Accept(ctx)
+		if err != nil {
+			return
+		}
+		greetings, _ := engine.Accept[any](ctx, sess, "greetings")
+		replies, _ := engine.Open[any](ctx, sess, "replies")
+		for g, err := range greetings.All(ctx) {
+			if err != nil {
+				return
+			}
+			var reply any = fmt.Sprint(*g, ", too")
+			_ = replies.Send(ctx, &reply)
+		}
+	}()
+
+	sess, err := transports.Dial(ctx, "shm://@corechan-example", nil)
+	if err != nil {
+		panic(err)
+	}
+	defer sess.Close()
+	greetings, _ := engine.Open[any](ctx, sess, "greetings")
+	var hello any = "good morning"
+	_ = greetings.Send(ctx, &hello)
+	replies, _ := engine.Accept[any](ctx, sess, "replies")
+	var reply any
+	_ = replies.Receive(ctx, &reply)
+	fmt.Println(reply)
+	// Output: good morning, too
+}
+
+func TestEveryTransportIsDialledByItsURL(t *testing.T) {
+	for _, url := range []string{"inmem://x", "shm://@corechan-url-test", "shm://" + t.TempDir() + "/sock"} {
+		t.Run(url, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			ln, err := transports.Listen(ctx, url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			a, err := transports.Dial(ctx, url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			b, err := ln.Accept(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			s, err := engine.Open[engine.Raw](ctx, a, "x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := engine.Raw("hello")
+			if err := s.Send(ctx, &m); err != nil {
+				t.Fatal(err)
+			}
+			r, err := engine.Accept[engine.Raw](ctx, b, "x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got engine.Raw
+			if err := r.Receive(ctx, &got); err != nil || string(got) != "hello" {
+				t.Fatal(string(got), err)
+			}
+		})
+	}
+}
+
+func TestABadURLSaysWhatToWrite(t *testing.T) {
+	for _, url := range []string{"", "x", "shm:", "shm://", "shm://run/app.sock", "tcp://localhost:1", "inmem://"} {
+		if _, err := transports.Dial(context.Background(), url, nil); !errors.Is(err, transports.ErrURL) {
+			t.Errorf("dial %q: %v", url, err)
+		}
+		if _, err := transports.Listen(context.Background(), url, nil); !errors.Is(err, transports.ErrURL) {
+			t.Errorf("listen %q: %v", url, err)
+		}
+	}
+}
