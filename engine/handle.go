@@ -190,6 +190,7 @@ func (l *loopPoller) Arm() bool {
 		p.bell.Ring()
 	}
 	p.armControl()
+	p.afterArm()
 	return p.cons.Ready() || p.attention.Load()&^attControl != 0
 }
 

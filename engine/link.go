@@ -13,6 +13,10 @@ type Link struct {
 	Producer *ring.Producer
 	Consumer *ring.Consumer
 	Bell     Bell
+	// Barrier, if set, is called by whoever is about to sleep, after arming and before looking once more: it has all
+	// threads of both processes pass a full fence, so that publishing and releasing need none. It may be set only if the
+	// peer's is too. See package membarrier.
+	Barrier func()
 	// Lanes makes rings of their own for channels; nil if the transport has none.
 	Lanes Lanes
 	// Close frees the memory of the rings. It is called once, when nobody uses them any more.

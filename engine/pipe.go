@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/corechan/corechan/internal/membarrier"
 	"github.com/corechan/corechan/ring"
 )
 
@@ -16,10 +17,8 @@ func Pipe[T any]() (Receiver[T], Sender[T]) {
 	}
 	a, b := heapSegments(nil)
 	bellA, bellB := NewBells()
-	tx := newPort(&Link{Producer: ring.NewProducer(a, b), Consumer: ring.NewConsumer(a, b), Bell: bellA, Close: noClose},
-		pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
-	rx := newPort(&Link{Producer: ring.NewProducer(b, a), Consumer: ring.NewConsumer(b, a), Bell: bellB, Close: noClose},
-		pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
+	tx := newPort(pipeLink(a, b, bellA), pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
+	rx := newPort(pipeLink(b, a, bellB), pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
 	s := newSendEnd(tx, 1, "", a.MaxRecord()-HeaderSize)
 	s.codec = codec
 	r := newRecvEnd(rx, 1, "", codec, 0)
@@ -41,7 +40,18 @@ func heapSegments(o *ring.Options) (a, b *ring.Segment) {
 	return a, b
 }
 
-func noClose() error { return nil }
+func pipeLink(own, peer *ring.Segment, bell Bell) *Link {
+	return &Link{Producer: ring.NewProducer(own, peer), Consumer: ring.NewConsumer(own, peer), Bell: bell,
+		Barrier: ProcessBarrier(), Close: func() error { return nil }}
+}
+
+// ProcessBarrier returns what Link.Barrier is where both ends are in this process; nil if the kernel has no such thing.
+func ProcessBarrier() func() {
+	if !membarrier.Available() {
+		return nil
+	}
+	return membarrier.Process
+}
 
 // A pipeEnd is the owner of a port with one channel and nothing else.
 type pipeEnd struct{}

@@ -20,9 +20,10 @@ type condition interface {
 // An armer is a condition that the peer has to be told of before every sleep: the peer rings once for each arming.
 type armer interface{ arm() }
 
-func arm(c condition) {
+func (p *port) arm(c condition) {
 	if a, ok := c.(armer); ok {
 		a.arm()
+		p.afterArm()
 	}
 }
 
@@ -39,7 +40,7 @@ func (p *port) await(ctx context.Context, c condition, want *recvEnd) (payload [
 			p.giveRx()
 			return nil, false, err
 		}
-		arm(c)
+		p.arm(c)
 		if c.met() {
 			return nil, false, nil
 		}
@@ -249,11 +250,12 @@ func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error)
 // sleep sleeps until the peer rings, if there is nothing to see.
 func (p *port) sleep(ctx context.Context, c condition) error {
 	p.cons.Arm()
-	if p.cons.MustRing() { // arming was the full fence behind the last release
+	if p.cons.MustRing() { // arming was a full fence behind the last release
 		p.bell.Ring()
 	}
 	p.armControl()
-	arm(c)
+	p.afterArm()
+	p.arm(c)
 	var err error
 	if !p.cons.Ready() && !c.met() && p.attention.Load()&^attControl == 0 {
 		err = p.bell.Sleep(ctx, p.leased)
@@ -273,6 +275,7 @@ func (p *port) armControl() {
 		return // none, or the holder of the token sees to them
 	}
 	p.prod.Arm()
+	p.afterArm()
 	left, err := p.writeControl()
 	if !left {
 		p.prod.Disarm()
@@ -321,6 +324,7 @@ func (p *port) reserveSlow(ctx context.Context, n int) ([]byte, error) {
 	defer p.prod.Disarm()
 	for {
 		p.prod.Arm()
+		p.afterArm()
 		b, err := p.prod.Reserve(n) // look once more
 		if !errors.Is(err, ring.ErrFull) {
 			return b, p.txError(err)

@@ -29,7 +29,10 @@ type port struct {
 	link  *Link
 	prod  *ring.Producer
 	bell  Bell
-	tx    token
+	// barrier: see Link.Barrier.
+	barrier func()
+	fences  atomic.Uint32
+	tx      token
 
 	_    [64]byte // the two directions on lines of their own
 	cons *ring.Consumer
@@ -102,11 +105,28 @@ func (c *control) size() int {
 }
 
 func newPort(l *Link, owner frameHandler, spin spinner) *port {
-	return &port{
-		owner: owner, link: l, prod: l.Producer, cons: l.Consumer, bell: l.Bell, spin: spin,
-		tx: newToken(), rx: newToken(),
+	p := &port{
+		owner: owner, link: l, prod: l.Producer, cons: l.Consumer, bell: l.Bell, spin: spin, barrier: l.Barrier,
 		space: make(chan struct{}, 1), failed: make(chan struct{}),
 		recvs: map[uint32]*recvEnd{}, sends: map[uint32]*sendEnd{},
+	}
+	p.tx.init()
+	p.rx.init()
+	return p
+}
+
+// afterArm stands between arming and looking once more.
+func (p *port) afterArm() {
+	if p.barrier != nil {
+		p.barrier() // arming was a full fence of this thread's only
+	}
+}
+
+// fence is the full fence between publishing or releasing and reading the peer's sleep word, if sleepers do not
+// execute it for us.
+func (p *port) fence() {
+	if p.barrier == nil {
+		p.fences.Add(1)
 	}
 }
 
@@ -170,7 +190,7 @@ func (p *port) tearDown() {
 			break
 		}
 		p.rx.give()
-		if p.tx.held() {
+		if p.tx.isHeld() {
 			return // its holder comes here
 		}
 	}
@@ -187,7 +207,8 @@ func (p *port) tearDown() {
 
 // giveTx gives the tx token back after frames were published, rings the peer if it sleeps, and sees to what has come up.
 func (p *port) giveTx() {
-	p.tx.give() // the full fence between Publish and MustRing
+	p.tx.give()
+	p.fence()
 	if p.prod.MustRing() {
 		p.bell.Ring()
 	}
@@ -198,7 +219,8 @@ func (p *port) giveTx() {
 
 // giveRx gives the rx token back after frames were released.
 func (p *port) giveRx() {
-	p.rx.give() // the full fence between Release and MustRing
+	p.rx.give()
+	p.fence()
 	if p.cons.MustRing() {
 		p.bell.Ring()
 	}
@@ -275,6 +297,7 @@ func (p *port) flushControl() {
 // giveTxAfterControl gives the tx token back after writeControl.
 func (p *port) giveTxAfterControl(err error) {
 	p.tx.give()
+	p.fence()
 	if p.prod.MustRing() {
 		p.bell.Ring()
 	}

@@ -22,9 +22,10 @@ type sendEnd struct {
 	codec      string
 
 	// Under the tx token.
-	sent uint64
-	open bool   // a slot is held
-	slot uint64 // counts slots
+	sent  uint64
+	count uint32 // messages; see peek
+	open  bool   // a slot is held
+	slot  uint64 // counts slots
 
 	granted atomic.Uint64
 	wanting atomic.Uint64         // a sender waits until more than this is granted
@@ -78,12 +79,27 @@ func (s *sendEnd) reserve(ctx context.Context, n int) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if s.count++; s.count%peekEvery == 0 {
+		p.peek(ctx)
+	}
 	if s.ended.Load() == nil && n <= s.maxMessage && s.sent < s.granted.Load() && p.attention.Load() == 0 {
 		if frame, err := p.prod.Reserve(HeaderSize + n); err == nil {
 			return frame[HeaderSize:], nil
 		}
 	}
 	return s.reserveSlow(ctx, n)
+}
+
+// peekEvery is how many messages a sender sends between two looks at what the peer has sent.
+const peekEvery = 32
+
+// peek reads the frames that are there, if nobody else does: a process that only sends learns so that a receiver has
+// ended a channel, before it has used up its credit.
+func (p *port) peek(ctx context.Context) {
+	if p.cons.Unread() && p.loop.Load() == nil && p.rx.try() {
+		_, _ = p.next(ctx, nil)
+		p.giveRx()
+	}
 }
 
 // reserveSlow is reserve where something is in the way. Called with the tx token held; it gives it back on error.

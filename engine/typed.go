@@ -103,8 +103,8 @@ func (r Receiver[T]) All(ctx context.Context) iter.Seq2[*T, error] {
 	}
 }
 
-// Close says that no more is wanted: the sender's next Send returns ErrCanceled. Messages that were not received are lost. It
-// does not block. A second call returns os.ErrClosed.
+// Close says that no more is wanted: the sender's Sends return ErrCanceled soon, at the latest when it has used up the room
+// that it had. Messages that were not received are lost. It does not block. A second call returns os.ErrClosed.
 func (r Receiver[T]) Close() error { return r.CloseWith(nil) }
 
 // CloseWith is Close with a reason for the sender.

@@ -109,6 +109,10 @@ func (c *Consumer) Ready() bool {
 	return atomic.LoadUint64(c.tail) != c.pos
 }
 
+// Unread reports whether the producer has published something that was not released yet. It may be called by any
+// goroutine.
+func (c *Consumer) Unread() bool { return atomic.LoadUint64(c.tail) != atomic.LoadUint64(c.head) }
+
 // MustRing reports whether the producer sleeps, waiting for space, and has not been rung for that yet; then it is the
 // caller who rings. It may be called by several goroutines at once: one of them gets true.
 func (c *Consumer) MustRing() bool {

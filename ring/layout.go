@@ -72,7 +72,7 @@ func Stride(n int) int { return int(align(uint64(n))) }
 // Options say how a segment is made. The zero value, and nil, is a good choice.
 type Options struct {
 	// Capacity of the record area in bytes: a power of two between MinCapacity and MaxCapacity. 0 means
-	// DefaultCapacity.
+	// DefaultCapacity. Less than a page is rounded up to one.
 	Capacity int
 	// HeaderOnly makes a segment without records, for the side of a one-way ring that only consumes.
 	HeaderOnly bool
@@ -104,9 +104,7 @@ func (o *Options) capacity() (uint64, error) {
 	if !validCapacity(uint64(n)) {
 		return 0, fmt.Errorf("ring: capacity %d: %w", n, ErrCapacity)
 	}
-	if n < os.Getpagesize() {
-		return 0, fmt.Errorf("ring: capacity %d is less than a page (%d): %w", n, os.Getpagesize(), ErrCapacity)
-	}
+	n = max(n, os.Getpagesize())
 	if o.HugePages && n < hugePageSize {
 		return 0, fmt.Errorf("ring: capacity %d with huge pages of %d: %w", n, hugePageSize, ErrCapacity)
 	}

@@ -43,7 +43,7 @@ func (lanes) Accept(list []engine.Attachment) (*engine.Link, []engine.Attachment
 	if !ok || h.bell == nil {
 		return nil, nil, errAttachment
 	}
-	own, err := ring.NewHeap(&ring.Options{HeaderOnly: true})
+	own, err := ring.NewHeap(&ring.Options{Capacity: ring.MinCapacity})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/fd"
+	"github.com/corechan/corechan/internal/membarrier"
 	"github.com/corechan/corechan/ring"
 )
 
@@ -57,11 +58,11 @@ func (c *conn) read(p []byte) (fds []*fd.FD, err error) {
 }
 
 // readMessage reads one message of the handshake.
-func (c *conn) readMessage() (engine.Announced, *fd.FD, error) {
+func (c *conn) readMessage() (hello, *fd.FD, error) {
 	var buf [maxHello]byte
 	fds, err := c.read(buf[:prefixSize])
 	if err != nil {
-		return engine.Announced{}, nil, err
+		return hello{}, nil, err
 	}
 	a, more, err := c.readRest(buf[:])
 	fds = append(fds, more...)
@@ -70,12 +71,12 @@ func (c *conn) readMessage() (engine.Announced, *fd.FD, error) {
 	}
 	if err != nil {
 		closeFDs(fds)
-		return engine.Announced{}, nil, err
+		return hello{}, nil, err
 	}
 	return a, fds[0], nil
 }
 
-func (c *conn) readRest(buf []byte) (a engine.Announced, fds []*fd.FD, err error) {
+func (c *conn) readRest(buf []byte) (a hello, fds []*fd.FD, err error) {
 	_, n, err := parsePrefix(buf)
 	if err != nil {
 		return a, nil, err
@@ -130,13 +131,16 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 		}
 	}()
 	limits := o.Engine.Limits()
-	hello := encodeHello(engine.Announced{Window: limits.Window, MaxMessage: limits.MaxMessage})
+	ours := hello{Announced: engine.Announced{Window: limits.Window, MaxMessage: limits.MaxMessage}}
+	if membarrier.Available() {
+		ours.flags |= flagBarrier
+	}
 	if dialer {
-		if err := c.write(hello, ownFD); err != nil {
+		if err := c.write(encodeHello(ours), ownFD); err != nil {
 			return nil, err
 		}
 	}
-	announced, peerFD, err := c.readMessage()
+	said, peerFD, err := c.readMessage()
 	var theirs *ring.Segment
 	if err == nil {
 		theirs, err = ring.Open(peerFD, o.MaxRing, o.Ring.Prefault)
@@ -153,7 +157,7 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 		return nil, err
 	}
 	if !dialer {
-		if err := c.write(hello, ownFD); err != nil {
+		if err := c.write(encodeHello(ours), ownFD); err != nil {
 			_ = theirs.Close()
 			return nil, err
 		}
@@ -163,16 +167,20 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 		_ = theirs.Close()
 		return nil, err
 	}
-	l = newLink(own, theirs, b, o)
-	l.Dialer, l.Peer, l.PeerLimits = dialer, peer, announced
+	var barrier func()
+	if ours.flags&said.flags&flagBarrier != 0 {
+		barrier = membarrier.Machine
+	}
+	l = newLink(own, theirs, b, o, barrier)
+	l.Dialer, l.Peer, l.PeerLimits = dialer, peer, said.Announced
 	return l, nil
 }
 
 // newLink makes a link of two segments, which it owns.
-func newLink(own, theirs *ring.Segment, b *bell, o *Options) *engine.Link {
+func newLink(own, theirs *ring.Segment, b *bell, o *Options, barrier func()) *engine.Link {
 	return &engine.Link{
 		Producer: ring.NewProducer(own, theirs), Consumer: ring.NewConsumer(own, theirs), Bell: b,
-		Lanes: &lanes{o}, Transport: Transport, MaxRecord: own.MaxRecord(),
+		Barrier: barrier, Lanes: &lanes{o, barrier}, Transport: Transport, MaxRecord: own.MaxRecord(),
 		Close: func() error { return errors.Join(own.Close(), theirs.Close()) },
 	}
 }

@@ -10,13 +10,13 @@ import (
 
 // The messages of the handshake, little-endian. PROTOCOL.md has the same table.
 //
-//	0        8        10     12        16        20          24
-//	┌────────┬────────┬──────┬─────────┬─────────┬───────────┬──────────┐
-//	│ magic  │version │ type │ length  │ window  │maxMessage │ zero     │   HELLO: 40 bytes, 1 descriptor
-//	│ u64    │ u16    │ u16  │ u32     │ u32     │ u32       │ 16 bytes │
-//	└────────┴────────┴──────┴─────────┴─────────┴───────────┴──────────┘
+//	0        8        10     12        16        20          24       28
+//	┌────────┬────────┬──────┬─────────┬─────────┬───────────┬────────┬──────────┐
+//	│ magic  │version │ type │ length  │ window  │maxMessage │ flags  │ zero     │   HELLO: 40 bytes, 1 descriptor
+//	│ u64    │ u16    │ u16  │ u32     │ u32     │ u32       │ u32    │ 12 bytes │
+//	└────────┴────────┴──────┴─────────┴─────────┴───────────┴────────┴──────────┘
 //	┌────────┬────────┬──────┬─────────┬──────────────────────┐
-//	│ magic  │version │ type │ length  │ text                 │               REFUSE: 16 bytes and up to 240
+//	│ magic  │version │ type │ length  │ text                 │                      REFUSE: 16 bytes and up to 240
 //	└────────┴────────┴──────┴─────────┴──────────────────────┘
 const (
 	helloMagic   = 0x6f6c6c65_486e6168 // "hanHello"
@@ -46,10 +46,21 @@ func appendPrefix(b []byte, typ uint16, length int) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(length))
 }
 
-func encodeHello(a engine.Announced) []byte {
+// A hello is what a HELLO says.
+type hello struct {
+	engine.Announced
+	flags uint32
+}
+
+// flagBarrier: this side's sleepers execute the peer's fences (membarrier(2)), and its threads let others do so. It
+// takes effect if both sides have set it. Flags that are not known are ignored.
+const flagBarrier = 1
+
+func encodeHello(h hello) []byte {
 	b := appendPrefix(make([]byte, 0, helloSize), typeHello, helloSize)
-	b = binary.LittleEndian.AppendUint32(b, a.Window)
-	b = binary.LittleEndian.AppendUint32(b, a.MaxMessage)
+	b = binary.LittleEndian.AppendUint32(b, h.Window)
+	b = binary.LittleEndian.AppendUint32(b, h.MaxMessage)
+	b = binary.LittleEndian.AppendUint32(b, h.flags)
 	return append(b, make([]byte, helloSize-len(b))...)
 }
 
@@ -76,7 +87,7 @@ func parsePrefix(b []byte) (typ uint16, length int, err error) {
 }
 
 // parse parses a whole message: what a HELLO announces, or the error of a REFUSE.
-func parse(b []byte) (a engine.Announced, err error) {
+func parse(b []byte) (a hello, err error) {
 	if len(b) < prefixSize {
 		return a, fmt.Errorf("%w: %d bytes", ErrHandshake, len(b))
 	}
@@ -92,6 +103,7 @@ func parse(b []byte) (a engine.Announced, err error) {
 	}
 	a.Window = binary.LittleEndian.Uint32(b[16:])
 	a.MaxMessage = binary.LittleEndian.Uint32(b[20:])
+	a.flags = binary.LittleEndian.Uint32(b[24:])
 	if a.Window == 0 || a.MaxMessage == 0 {
 		return a, fmt.Errorf("%w: window %d, largest message %d", ErrHandshake, a.Window, a.MaxMessage)
 	}

@@ -12,8 +12,11 @@ import (
 // lanes implements engine.Lanes. A lane has a bell of its own, so that a sleeper on it is woken by nothing else:
 //
 //	opener ── segment with records, one end of a socketpair ──> acceptor
-//	opener <──────────────── segment without records ────────── acceptor
-type lanes struct{ o *Options }
+//	opener <──────── segment with a small ring, for RESET ───── acceptor
+type lanes struct {
+	o       *Options
+	barrier func() // the session's
+}
 
 func (l *lanes) Offer(o *ring.Options) (engine.LaneOffer, []engine.Attachment, error) {
 	own, ownFD, err := ring.Create("corechan-lane", o)
@@ -26,7 +29,7 @@ func (l *lanes) Offer(o *ring.Options) (engine.LaneOffer, []engine.Attachment, e
 		_ = own.Close()
 		return nil, nil, err
 	}
-	return &offer{l.o, own, a}, []engine.Attachment{ownFD, b}, nil
+	return &offer{l.o, l.barrier, own, a}, []engine.Attachment{ownFD, b}, nil
 }
 
 func (l *lanes) Accept(list []engine.Attachment) (*engine.Link, []engine.Attachment, error) {
@@ -51,7 +54,7 @@ func (l *lanes) accept(list []engine.Attachment) (_ *engine.Link, _ []engine.Att
 	if err != nil {
 		return nil, nil, err
 	}
-	own, ownFD, err := ring.Create("corechan-lane", &ring.Options{HeaderOnly: true})
+	own, ownFD, err := ring.Create("corechan-lane", &ring.Options{Capacity: ring.MinCapacity})
 	if err != nil {
 		_ = theirs.Close()
 		return nil, nil, err
@@ -64,7 +67,7 @@ func (l *lanes) accept(list []engine.Attachment) (_ *engine.Link, _ []engine.Att
 		return nil, nil, err
 	}
 	_ = segment.Close()
-	return newLink(own, theirs, b, l.o), []engine.Attachment{ownFD}, nil
+	return newLink(own, theirs, b, l.o, l.barrier), []engine.Attachment{ownFD}, nil
 }
 
 func laneFDs(list []engine.Attachment) (segment, sock *fd.FD, err error) {
@@ -81,9 +84,10 @@ func laneFDs(list []engine.Attachment) (segment, sock *fd.FD, err error) {
 
 // An offer implements engine.LaneOffer.
 type offer struct {
-	o    *Options
-	own  *ring.Segment
-	sock *fd.FD
+	o       *Options
+	barrier func()
+	own     *ring.Segment
+	sock    *fd.FD
 }
 
 func (f *offer) Complete(list []engine.Attachment) (_ *engine.Link, err error) {
@@ -111,7 +115,7 @@ func (f *offer) Complete(list []engine.Attachment) (_ *engine.Link, err error) {
 		_ = theirs.Close()
 		return nil, err
 	}
-	return newLink(f.own, theirs, b, f.o), nil
+	return newLink(f.own, theirs, b, f.o, f.barrier), nil
 }
 
 func (f *offer) Close() error { return errors.Join(f.sock.Close(), f.own.Close()) }

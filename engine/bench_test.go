@@ -1,0 +1,78 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/corechan/corechan/engine"
+)
+
+// BenchmarkSendReceive is what the engine adds to a ring: both ends in turn on one goroutine, so that no line travels.
+func BenchmarkSendReceive(b *testing.B) {
+	ctx := context.Background()
+	for _, kind := range []string{"channel", "lane", "pipe"} {
+		open := func(b *testing.B) (engine.Sender[engine.Raw], engine.Receiver[engine.Raw]) {
+			if kind == "pipe" {
+				r, s := engine.Pipe[engine.Raw]()
+				return s, r
+			}
+			x, y := pair(b, nil)
+			accepted := make(chan engine.Receiver[engine.Raw])
+			go func() { accepted <- must(engine.Accept[engine.Raw](ctx, y, "x")) }()
+			if kind == "lane" {
+				s := must(engine.OpenLane[engine.Raw](ctx, x, "x", nil))
+				return s, <-accepted
+			}
+			s := must(engine.Open[engine.Raw](ctx, x, "x"))
+			return s, <-accepted
+		}
+		b.Run("raw/"+kind, func(b *testing.B) {
+			s, r := open(b)
+			for b.Loop() {
+				slot, err := s.Reserve(ctx, 64)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := slot.Commit(64); err != nil {
+					b.Fatal(err)
+				}
+				l, err := r.Lease(ctx)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := l.Release(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run("copy/"+kind, func(b *testing.B) {
+			s, r := open(b)
+			m := make(engine.Raw, 64)
+			var got engine.Raw
+			for b.Loop() {
+				if err := s.Send(ctx, &m); err != nil {
+					b.Fatal(err)
+				}
+				if err := r.Receive(ctx, &got); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run(fmt.Sprintf("typed/channel"), func(b *testing.B) {
+		x, y := pair(b, nil)
+		s := must(engine.Open[order](ctx, x, "x"))
+		r := must(engine.Accept[order](ctx, y, "x"))
+		m := order{ID: 1 << 40, Price: -1 << 40, Note: "0123456789012345678901234567890123456789"}
+		var got order
+		for b.Loop() {
+			if err := s.Send(ctx, &m); err != nil {
+				b.Fatal(err)
+			}
+			if err := r.Receive(ctx, &got); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
