@@ -38,14 +38,13 @@ type port struct {
 	cons *ring.Consumer
 	rx   token
 	spin spinner
-	// pinned: a lease holds a record, so that nothing is released.
-	pinned bool
-	leased bool   // ever
-	leases uint64 // counts them: the number of the one that pins
+	// pinned is the record that a lease holds, so that nothing is released; nil if none does.
+	pinned *byte
+	leased bool // ever
 	_      [64]byte
 
-	// unpinned is the number of the last lease that was released while somebody else had the rx token.
-	unpinned atomic.Uint64
+	// unpinned is the record whose lease was released while somebody else had the rx token.
+	unpinned atomic.Pointer[byte]
 	// attention has a bit for each thing that somebody has to see to; see the att constants. Zero on the fast path.
 	attention atomic.Uint32
 	// spaceWaits: the holder of the tx token waits for space.
@@ -63,6 +62,8 @@ type port struct {
 	sends    map[uint32]*sendEnd
 	due      []controller // ends with a control frame to send
 	tornDown bool
+
+	_ [640 - 488]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -182,7 +183,7 @@ func (p *port) tearDown() {
 		if !p.rx.try() {
 			return
 		}
-		if p.pinned && p.attention.Load()&attUnpin == 0 {
+		if p.pinned != nil && p.attention.Load()&attUnpin == 0 {
 			p.rx.give()
 			return // the lease's Release comes here again
 		}
@@ -231,7 +232,7 @@ func (p *port) giveRx() {
 
 // release gives what was read back to the producer, but for what a lease holds. Called with the rx token held.
 func (p *port) release() {
-	if !p.pinned {
+	if p.pinned == nil {
 		p.cons.Release()
 	}
 }
@@ -257,8 +258,8 @@ func (p *port) attendTo() {
 func (p *port) unpin() {
 	if p.attention.Load()&attUnpin != 0 {
 		p.attention.And(^attUnpin)
-		if p.pinned && p.unpinned.Load() == p.leases {
-			p.pinned = false
+		if at := p.unpinned.Swap(nil); at != nil && at == p.pinned {
+			p.pinned = nil
 			p.cons.Release()
 		}
 	}

@@ -24,8 +24,7 @@ type sendEnd struct {
 	// Under the tx token.
 	sent  uint64
 	count uint32 // messages; see peek
-	open  bool   // a slot is held
-	slot  uint64 // counts slots
+	slot  *byte  // the slot that is held
 
 	granted atomic.Uint64
 	wanting atomic.Uint64         // a sender waits until more than this is granted
@@ -36,6 +35,8 @@ type sendEnd struct {
 	queued  bool
 	closing *control // the CLOSE that is due
 	opening *control // the OPEN that is due, with its channel in use already
+
+	_ [256 - 144]byte // as in port
 }
 
 func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {

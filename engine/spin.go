@@ -51,17 +51,23 @@ func (s *spinners) stop() { s.n.Add(-1) }
 // did not halves it. So a peer that answers fast is met spinning, and one that does not, or runs on the same core, costs a
 // microsecond a wait.
 type spinner struct {
-	wait  Wait
-	all   *spinners
-	limit time.Duration
-	may   time.Duration
+	wait Wait
+	// rounds is how often fast looks before anything else is considered.
+	rounds int
+	all    *spinners
+	limit  time.Duration
+	may    time.Duration
 }
 
 func newSpinner(w Wait, limit time.Duration, all *spinners) spinner {
 	if limit == 0 {
 		limit = defaultSpin
 	}
-	return spinner{wait: w, all: all, limit: limit, may: limit}
+	s := spinner{wait: w, all: all, limit: limit, may: limit}
+	if w != Block {
+		s.rounds = 4 * spinRound
+	}
+	return s
 }
 
 // succeeded and failed tell how the last spin ended.

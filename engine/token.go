@@ -50,8 +50,9 @@ type token struct {
 // A bias is a token's bias to one goroutine.
 type bias struct {
 	owner uintptr
-	busy  uint64 // written by the owner only
-	taken bool   // the revoker found it idle and took the token; under token.mu
+	busy  uint64         // written by the owner only
+	taken bool           // the revoker found it idle and took the token; under token.mu
+	_     [128 - 24]byte // busy changes with every message: nobody else's words on its line
 }
 
 const (

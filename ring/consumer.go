@@ -47,6 +47,15 @@ func NewConsumer(own, peer *Segment) *Consumer {
 // Next returns the next record, its length included, in place. It returns ErrEmpty if there is none, a *CorruptError if
 // the peer lies. The slice is good until the Release after it.
 func (c *Consumer) Next() ([]byte, error) {
+	record, err := c.Peek()
+	if err == nil {
+		c.Advance(record)
+	}
+	return record, err
+}
+
+// Peek is Next, but the record stays the next one, until Advance is called with it.
+func (c *Consumer) Peek() ([]byte, error) {
 	seen := c.seen
 	if c.pos == seen {
 		tail := atomic.LoadUint64(c.tail)
@@ -65,9 +74,11 @@ func (c *Consumer) Next() ([]byte, error) {
 	if n < lengthSize || size > seen-c.pos {
 		return nil, &CorruptError{Word: "length", Value: n, Low: lengthSize, High: seen - c.pos, Cause: ErrLength}
 	}
-	c.pos += size
 	return c.records[off : off+n : off+n], nil
 }
+
+// Advance goes past the record that Peek returned.
+func (c *Consumer) Advance(record []byte) { c.pos += align(uint64(len(record))) }
 
 // Release gives all records that Next returned back to the producer. It has release order only: a full fence must
 // stand between it and MustRing.

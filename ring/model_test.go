@@ -181,17 +181,18 @@ func (m *model) look(t *rapid.T) {
 func (m *model) check(t *rapid.T) {
 	type state struct {
 		pending, ready  bool
+		unread          bool
 		published, read uint64
 		head, headSeen  uint64
 		free, held      int
 		asleep          [2]uint64
 	}
 	got := state{
-		m.p.Pending(), m.c.Ready(), m.p.Published(), m.c.Position(), m.p.Head(), m.p.HeadSeen(), m.p.Free(), m.c.Held(),
+		m.p.Pending(), m.c.Ready(), m.c.Unread(), m.p.Published(), m.c.Position(), m.p.Head(), m.p.HeadSeen(), m.p.Free(), m.c.Held(),
 		[2]uint64{m.sleepers[0].word(), m.sleepers[1].word()},
 	}
 	want := state{
-		len(m.committed) > 0, len(m.published) > 0, m.base + m.tail, m.base + m.freed + uint64(bytesOf(m.read)),
+		len(m.committed) > 0, len(m.published) > 0, len(m.published)+len(m.read) > 0, m.base + m.tail, m.base + m.freed + uint64(bytesOf(m.read)),
 		m.base + m.freed, m.base + m.known, m.capacity - int(m.tail-m.known) - bytesOf(m.committed), bytesOf(m.read), m.epoch,
 	}
 	if got != want {

@@ -128,6 +128,27 @@ func TestAFullRingTakesARecordOnceAsMuchIsReleased(t *testing.T) {
 	})
 }
 
+func TestWhatIsPublishedIsUnreadUntilItIsReleased(t *testing.T) {
+	onEachMemory(t, page, func(t *testing.T, e *ends) {
+		mustSend(t, e.p, 0, 16)
+		if e.c.Unread() {
+			t.Error("unread before it is published")
+		}
+		e.p.Publish()
+		if !e.c.Unread() || !e.c.Ready() {
+			t.Error("not unread, or not ready, once it is published")
+		}
+		mustNext(t, e.c, 0, 16)
+		if !e.c.Unread() || e.c.Ready() {
+			t.Error("not unread, or ready for more, while it is held")
+		}
+		e.c.Release()
+		if e.c.Unread() {
+			t.Error("unread after it was released")
+		}
+	})
+}
+
 func TestReleaseToKeepsWhatIsBehind(t *testing.T) {
 	onEachMemory(t, page, func(t *testing.T, e *ends) {
 		fill(t, e)

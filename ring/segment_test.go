@@ -3,13 +3,11 @@ package ring
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 )
 
 func TestOptionsMeanACapacityOrAreRefused(t *testing.T) {
-	page := os.Getpagesize()
 	for _, c := range []struct {
 		o    *Options
 		want int // 0 with ok false: refused
@@ -19,6 +17,7 @@ func TestOptionsMeanACapacityOrAreRefused(t *testing.T) {
 		{&Options{}, DefaultCapacity, true},
 		{&Options{Prefault: true}, DefaultCapacity, true},
 		{&Options{Capacity: page}, page, true},
+		{&Options{Capacity: MinCapacity}, max(MinCapacity, page), true}, // it is mapped, so rounded up to a page
 		{&Options{Capacity: 1 << 20}, 1 << 20, true},
 		{&Options{Capacity: MaxCapacity}, MaxCapacity, true},
 		{&Options{HeaderOnly: true}, 0, true},
@@ -58,7 +57,7 @@ func TestOptionsMeanACapacityOrAreRefused(t *testing.T) {
 }
 
 func TestASegmentTellsItsCapacity(t *testing.T) {
-	for _, n := range []int{0, os.Getpagesize(), 1 << 16} {
+	for _, n := range []int{0, page, 1 << 16} {
 		o := &Options{Capacity: n, HeaderOnly: n == 0}
 		heap, err := NewHeap(o)
 		if err != nil {
