@@ -31,9 +31,21 @@ func (p *port) arm(c condition) {
 // nobody does, and parks otherwise. If direct is true the caller holds the rx token, and payload is in the ring: it
 // must release and give the token back.
 func (p *port) await(ctx context.Context, c condition, want *recvEnd) (payload []byte, direct bool, err error) {
+	if p.inLoop() { // a handler waits: this thread is the poller already
+		if err := p.failure(); err != nil {
+			return nil, false, err
+		}
+		was := p.handling
+		p.handling = true
+		_, err := p.poll(ctx, c, nil)
+		p.handling = was
+		return nil, false, err
+	}
 	for {
 		if p.rx.tryOrWait() {
-			payload, err := p.poll(ctx, c, want)
+			if !c.met() { // else the poller before has put a message into the inbox, which comes before those in the ring
+				payload, err = p.poll(ctx, c, want)
+			}
 			if payload != nil {
 				return payload, true, nil
 			}
@@ -65,7 +77,12 @@ func (p *port) await(ctx context.Context, c condition, want *recvEnd) (payload [
 // poll is the poller: it reads frames until c is met, one for want is there, ctx is done or the port fails. Called
 // with the rx token held, which it keeps.
 func (p *port) poll(ctx context.Context, c condition, want *recvEnd) (payload []byte, err error) {
-	for {
+	for n := 1; ; n++ {
+		if n%64 == 0 { // other channels may keep this up for as long as they like
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+		}
 		gone := p.attention.Load()&attGone != 0
 		payload, err := p.next(ctx, want)
 		if payload != nil || err != nil {
@@ -75,8 +92,10 @@ func (p *port) poll(ctx context.Context, c condition, want *recvEnd) (payload []
 			return nil, nil
 		}
 		if gone { // and the ring was empty after that was seen
-			p.fail(ErrPeerGone)
-			return nil, p.failure()
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return nil, p.broken(p.owner.lastWord(ctx))
 		}
 		if err := p.pollerDuties(); err != nil {
 			return nil, err
@@ -180,11 +199,14 @@ func (p *port) pollerDuties() error {
 	if a&attFailed != 0 {
 		return p.failure()
 	}
+	if a&attOver != 0 {
+		return p.broken(errClosed)
+	}
 	if a&attUnpin != 0 {
 		p.unpin()
 	}
 	if a&attControl != 0 {
-		p.flushControl()
+		p.tryControl(false)
 	}
 	return nil
 }
@@ -300,17 +322,20 @@ func (p *port) wakeSpace() {
 	}
 }
 
-// A spaceCondition is met when the peer has released something since the producer looked. The holder of the tx token
-// waits for it.
+// A spaceCondition is met when the peer has released something since the producer looked, or the channel has ended. The
+// holder of the tx token waits for it.
 type spaceCondition port
 
-func (c *spaceCondition) met() bool               { return c.prod.Head() != c.headSeen.Load() }
+func (c *spaceCondition) met() bool {
+	return c.prod.Head() != c.headSeen.Load() || c.spaceFor != nil && c.spaceFor.ended.Load() != nil
+}
 func (c *spaceCondition) signal() <-chan struct{} { return c.space }
 func (c *spaceCondition) arm()                    { c.prod.Arm() }
 
-// reserveSlow waits until n bytes can be reserved. Called with the tx token held. The sender becomes the poller if
-// nobody is, so that two processes that only send do not wait for each other's reading.
-func (p *port) reserveSlow(ctx context.Context, n int) ([]byte, error) {
+// reserveSlow waits until n bytes can be reserved, or the channel s, which may be nil, has ended. Called with the tx token
+// held. The sender becomes the poller if nobody is, so that two processes that only send do not wait for each other's
+// reading.
+func (p *port) reserveSlow(ctx context.Context, n int, s *sendEnd) ([]byte, error) {
 	for range 8 * spinRound {
 		if p.prod.Head() != p.prod.HeadSeen() {
 			if b, err := p.prod.Reserve(n); !errors.Is(err, ring.ErrFull) {
@@ -319,9 +344,13 @@ func (p *port) reserveSlow(ctx context.Context, n int) ([]byte, error) {
 		}
 	}
 	p.headSeen.Store(p.prod.HeadSeen())
+	p.spaceFor = s
 	p.spaceWaits.Store(true)
-	defer p.spaceWaits.Store(false)
-	defer p.prod.Disarm()
+	defer func() {
+		p.prod.Disarm()
+		p.spaceWaits.Store(false)
+		p.spaceFor = nil
+	}()
 	for {
 		p.prod.Arm()
 		p.afterArm()
@@ -330,31 +359,30 @@ func (p *port) reserveSlow(ctx context.Context, n int) ([]byte, error) {
 			return b, p.txError(err)
 		}
 		if p.attention.Load()&(attGone|attFailed) != 0 {
-			if err := p.failure(); err != nil {
-				return nil, err
-			}
-			return nil, ErrPeerGone
+			return nil, p.lastWords(ctx)
 		}
 		p.headSeen.Store(p.prod.HeadSeen())
-		if err := p.awaitSpace(ctx); err != nil {
+		if _, _, err := p.await(ctx, (*spaceCondition)(p), nil); err != nil {
 			return nil, err
+		}
+		if s != nil && s.ended.Load() != nil {
+			return nil, s.err()
 		}
 		p.prod.Disarm()
 	}
 }
 
-// awaitSpace waits until the peer has released something, with the producer armed.
-func (p *port) awaitSpace(ctx context.Context) error {
-	if p.inLoop() { // a handler sends: this thread is the poller already, and reads no further frames meanwhile
-		// Armed by reserveSlow.
-		if err := p.bell.Sleep(ctx, true); err != nil && !errors.Is(err, ErrPeerGone) {
-			return err
-		}
-		return nil
-	}
-	_, _, err := p.await(ctx, (*spaceCondition)(p), nil)
+// lastWords reads what a peer that is gone has left, and returns why the port has failed then.
+func (p *port) lastWords(ctx context.Context) error {
+	_, _, err := p.await(ctx, never{}, nil)
 	return err
 }
+
+// never is the condition of who waits for the end.
+type never struct{}
+
+func (never) met() bool               { return false }
+func (never) signal() <-chan struct{} { return nil }
 
 // txError turns an error of the producer into the port's.
 func (p *port) txError(err error) error {

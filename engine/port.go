@@ -63,7 +63,18 @@ type port struct {
 	due      []controller // ends with a control frame to send
 	tornDown bool
 
-	_ [640 - 488]byte // a multiple of 128: no other port on its lines; layout_test.go
+	// single: the port ends with its one channel. Constant.
+	single bool
+	// bye is the GOAWAY that whoever has the tx token has yet to send.
+	bye atomic.Pointer[control]
+	// spaceFor is the channel for whose message the holder of the tx token waits, if it is for one. Under the tx token.
+	spaceFor *sendEnd
+	// handling: a handler runs, and messages for handlers wait in their channels' inboxes; backlog has those channels.
+	// Under the rx token.
+	handling bool
+	backlog  []*recvEnd
+
+	_ [640 - 544]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -72,6 +83,7 @@ const (
 	attGone                       // the peer is gone: deliver what is in the ring, then fail
 	attFailed                     // err is set
 	attUnpin                      // the lease was released
+	attOver                       // the port's only channel has ended
 )
 
 // A frameHandler sees to the frames that are not a channel's, and to the port's end.
@@ -80,6 +92,10 @@ type frameHandler interface {
 	handleFrame(h header, payload []byte) error
 	// portFailed is called once, without locks.
 	portFailed(err error)
+	// everOpened reports whether a channel is or was open; byPeer: for the peer to send on.
+	everOpened(id uint32, byPeer bool) bool
+	// lastWord returns why the peer is gone, once the ring is empty and does not say. Called with the rx token held.
+	lastWord(ctx context.Context) error
 }
 
 // A controller has control frames to send: it is on port.due at most once.
@@ -88,6 +104,8 @@ type controller interface {
 	nextControl() (control, bool)
 	// sentControl is called after the frame was written, with port.mu held.
 	sentControl(control)
+	// dropControl is called instead of the others once the port has failed, with port.mu held.
+	dropControl()
 }
 
 // A control is a frame other than DATA.
@@ -152,6 +170,13 @@ func (p *port) fail(err error) {
 		return
 	}
 	p.err = err
+	p.mu.Unlock()
+
+	// Before attFailed is seen, for from then on others may tear the port down.
+	if p.bye.Load() == nil {
+		p.bell.Shutdown()
+	}
+	p.mu.Lock()
 	p.attend(attFailed)
 	for _, r := range p.recvs {
 		r.end(err)
@@ -161,13 +186,37 @@ func (p *port) fail(err error) {
 	}
 	clear(p.recvs)
 	clear(p.sends)
+	for _, c := range p.due {
+		c.dropControl()
+	}
 	p.due = nil
 	close(p.failed)
 	p.mu.Unlock()
 
-	p.bell.Shutdown()
+	p.sayBye()
 	p.owner.portFailed(err)
 	p.tearDown()
+}
+
+// sayBye sends the GOAWAY that is due and hangs up. If somebody has the tx token, that one does it, when it gives the
+// token back.
+func (p *port) sayBye() {
+	switch {
+	case p.bye.Load() == nil:
+	case p.tx.try():
+		p.sayByeLocked()
+		p.tx.give()
+	default:
+		p.bell.Interrupt()
+	}
+}
+
+// sayByeLocked is sayBye with the tx token held.
+func (p *port) sayByeLocked() {
+	if bye := p.bye.Swap(nil); bye != nil {
+		_ = p.writeFrame(bye) // a ring that is full has no room for it
+		p.bell.Shutdown()
+	}
 }
 
 // peerGone says that the peer has died or hung up. What it published is delivered by whoever polls; then the port fails.
@@ -183,9 +232,12 @@ func (p *port) tearDown() {
 		if !p.rx.try() {
 			return
 		}
-		if p.pinned != nil && p.attention.Load()&attUnpin == 0 {
+		if at := p.pinned; at != nil && p.unpinned.Load() != at {
 			p.rx.give()
-			return // the lease's Release comes here again
+			if p.unpinned.Load() != at {
+				return // the lease's Release comes here again
+			}
+			continue // it came while the token was held here
 		}
 		if p.tx.try() {
 			break
@@ -202,6 +254,7 @@ func (p *port) tearDown() {
 	if done {
 		return
 	}
+	p.sayByeLocked()
 	_ = p.bell.Close()
 	_ = p.link.Close()
 }
@@ -241,7 +294,12 @@ func (p *port) release() {
 func (p *port) attendTo() {
 	a := p.attention.Load()
 	if a&attFailed != 0 {
+		p.sayBye()
 		p.tearDown()
+		return
+	}
+	if a&attOver != 0 {
+		p.fail(errClosed)
 		return
 	}
 	if a&attUnpin != 0 && p.rx.try() {
@@ -284,16 +342,46 @@ func (p *port) queueControl(c controller, queued *bool) {
 }
 
 // flushControl sends control frames until none is due, the ring is full, or somebody else has the tx token: who will
-// come here when it gives the token back.
+// come here when it gives the token back. If the ring is full, the poller goes on when there is space; one is made if
+// nobody polls, or what was said last would not arrive.
 func (p *port) flushControl() {
-	for p.attention.Load()&(attControl|attFailed) == attControl && p.tx.try() {
-		left, err := p.writeControl()
-		p.giveTxAfterControl(err)
-		if left {
-			return // no space: the next poller or sender goes on
-		}
+	if p.tryControl(true) && p.rx.try() {
+		go p.flushLater()
 	}
 }
+
+// tryControl is flushControl for the poller. It reports whether frames are left for want of space; with wake, the bell
+// rings when there is some.
+func (p *port) tryControl(wake bool) (left bool) {
+	for !left && p.attention.Load()&(attControl|attFailed) == attControl && p.tx.try() {
+		var err error
+		left, err = p.writeControl()
+		if left && wake {
+			p.prod.Arm()
+			p.afterArm()
+			if left, err = p.writeControl(); !left {
+				p.prod.Disarm()
+			}
+		}
+		p.giveTxAfterControl(err)
+	}
+	return left
+}
+
+// flushLater polls until all control frames are sent. Called with the rx token held, which it gives back.
+func (p *port) flushLater() {
+	wait := p.spin.wait
+	p.spin.wait = Block // nobody waits for this
+	_, _ = p.poll(context.Background(), (*controlCondition)(p), nil)
+	p.spin.wait = wait
+	p.giveRx()
+}
+
+// A controlCondition is met when no control frames are due. Only the poller waits for it.
+type controlCondition port
+
+func (c *controlCondition) met() bool               { return c.attention.Load()&attControl == 0 }
+func (c *controlCondition) signal() <-chan struct{} { return nil }
 
 // giveTxAfterControl gives the tx token back after writeControl.
 func (p *port) giveTxAfterControl(err error) {
@@ -302,8 +390,13 @@ func (p *port) giveTxAfterControl(err error) {
 	if p.prod.MustRing() {
 		p.bell.Ring()
 	}
-	if err != nil {
+	switch a := p.attention.Load(); {
+	case err != nil:
 		p.fail(err)
+	case a&attFailed != 0:
+		p.sayBye()
+	case a&attOver != 0:
+		p.fail(errClosed)
 	}
 	if p.attention.Load()&attFailed != 0 {
 		p.tearDown()

@@ -99,8 +99,9 @@ func (r *recvEnd) fast() []byte {
 	if r.queued.Load() != 0 || p.attention.Load() != 0 || !p.rx.try() {
 		return nil
 	}
-	for n := p.spin.rounds; ; n-- {
+	for n := p.spin.begin(p.cons, p.prod); ; n-- {
 		if p.cons.Ready() {
+			p.spin.found(n)
 			frame, err := p.cons.Peek()
 			if err != nil || len(frame) < HeaderSize || r.queued.Load() != 0 {
 				break
@@ -113,6 +114,7 @@ func (r *recvEnd) fast() []byte {
 			return frame[HeaderSize:]
 		}
 		if n <= 0 {
+			p.spin.lull = 0
 			break
 		}
 	}

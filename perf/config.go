@@ -53,20 +53,23 @@ const (
 	MinRing        = 4 << 10
 	MaxRing        = 1 << 30
 	MaxRuns        = 1000
+	MaxPause       = time.Second
 )
 
 // Config says what to measure. The zero value of each field but Cores stands for the default.
 type Config struct {
-	Transport Transport // default Shm
-	Size      int       // bytes of an encoded message; default 64
-	Count     int       // round trips or messages to measure; 0: go by Seconds
-	Seconds   float64   // how long to measure the system, warm-up and limit apart; default 2 unless Count is set
-	Wait      Wait      // default Spin
-	Mode      Mode      // default Typed
-	Cores     []int     // of the near and the far thread; none: two that are not siblings
-	Lane      bool      // use a channel with a ring of its own
-	Ring      int       // capacity in bytes, a power of two; default 256 KiB
-	Runs      int       // how often to repeat everything, with new processes; medians are reported. Default 1
+	Transport Transport     // default Shm
+	Size      int           // bytes of an encoded message; default 64
+	Count     int           // round trips or messages to measure; 0: go by Seconds
+	Seconds   float64       // how long to measure the system, warm-up and limit apart; default 2 unless Count is set
+	Wait      Wait          // default Spin
+	Mode      Mode          // default Typed
+	Cores     []int         // of the near and the far thread; none: two that are not siblings
+	Lane      bool          // use a channel with a ring of its own
+	Ring      int           // capacity in bytes, a power of two; default 256 KiB
+	Pause     time.Duration // busy time between an answer and the next message of a ping-pong, at most a second
+	Compare   bool          // with Hybrid, a ping-pong: measure Spin and Block beside it
+	Runs      int           // how often to repeat everything, with new processes; medians are reported. Default 1
 }
 
 // inProcess says whether both threads are in one process.
@@ -76,8 +79,23 @@ func (c *Config) inProcess() bool { return c.Transport == Inmem || c.Transport =
 // not: pinned to two threads they would pay two thread switches where none is needed.
 func (c *Config) pinned() bool { return !c.inProcess() || c.Wait != Block }
 
+// oneCore says whether both threads have the same core.
+func (c *Config) oneCore() bool { return len(c.Cores) == 2 && c.Cores[0] == c.Cores[1] }
+
+// rivals are the other ways to wait that are measured beside the one asked for. To spin on one core is no way to wait.
+func (c *Config) rivals() []Wait {
+	switch {
+	case !c.Compare:
+		return nil
+	case c.oneCore():
+		return []Wait{Block}
+	default:
+		return []Wait{Spin, Block}
+	}
+}
+
 // complete fills in the defaults and checks everything that can be checked before anything is started.
-func (c Config) complete(machine machine) (Config, error) {
+func (c Config) complete(k kind, machine machine) (Config, error) {
 	setDefault(&c.Transport, Shm)
 	setDefault(&c.Size, DefaultSize)
 	setDefault(&c.Wait, Spin)
@@ -101,12 +119,20 @@ func (c Config) complete(machine machine) (Config, error) {
 		return c, fmt.Errorf("%w: a count of %d; give at least 1", ErrConfig, c.Count)
 	case c.Seconds < 0 || c.Seconds > (24*time.Hour).Seconds():
 		return c, fmt.Errorf("%w: %v seconds; give more than 0 and at most a day", ErrConfig, c.Seconds)
+	case c.Pause < 0 || c.Pause > MaxPause:
+		return c, fmt.Errorf("%w: a pause of %v; give 0 to %v", ErrConfig, c.Pause, MaxPause)
+	case c.Pause != 0 && k != pingpong:
+		return c, fmt.Errorf("%w: only a ping-pong has pauses", ErrConfig)
+	case c.Compare && (k != pingpong || c.Wait != Hybrid):
+		return c, fmt.Errorf("%w: only a ping-pong with --wait hybrid is compared", ErrConfig)
+	case c.Compare && c.Transport == BareInmem:
+		return c, fmt.Errorf("%w: %s is not compared", ErrConfig, c.Transport)
 	case c.Runs < 1 || c.Runs > MaxRuns:
 		return c, fmt.Errorf("%w: %d runs; give 1 to %d", ErrConfig, c.Runs, MaxRuns)
 	case c.Ring < MinRing || c.Ring > MaxRing || c.Ring&(c.Ring-1) != 0:
 		return c, fmt.Errorf("%w: a ring of %d bytes; give a power of two from %d to %d", ErrConfig, c.Ring, MinRing, MaxRing)
 	}
-	if err := c.checkSize(); err != nil {
+	if err := c.checkSize(k); err != nil {
 		return c, err
 	}
 	var err error
@@ -114,14 +140,14 @@ func (c Config) complete(machine machine) (Config, error) {
 	return c, err
 }
 
-func (c *Config) checkSize() error {
-	if most := limit.MaxStreamSize(c.Ring); c.Size > most {
-		hint := fmt.Sprintf("a larger ring carries more, up to --ring %d", MaxRing)
-		if c.Ring == MaxRing {
-			hint = "no ring is larger"
-		}
-		return fmt.Errorf("%w: %d bytes are more than the %d that a ring of %d bytes carries; %s",
-			ErrSize, c.Size, most, c.Ring, hint)
+// checkSize checks what is known before a channel says how much it takes: see tooLarge.
+func (c *Config) checkSize(k kind) error {
+	most := c.Ring
+	if k == stream {
+		most = limit.MaxStreamSize(c.Ring)
+	}
+	if c.Size > most {
+		return tooLarge(c, most)
 	}
 	if c.Mode == Typed {
 		_, err := padFor(c.Size)
@@ -131,6 +157,15 @@ func (c *Config) checkSize() error {
 		return fmt.Errorf("%w: %d bytes; a raw message has at least 1", ErrSize, c.Size)
 	}
 	return nil
+}
+
+func tooLarge(c *Config, most int) error {
+	hint := fmt.Sprintf("a larger ring carries more, up to --ring %d", MaxRing)
+	if c.Ring == MaxRing {
+		hint = "no ring is larger"
+	}
+	return fmt.Errorf("%w: %d bytes are more than the %d that a ring of %d bytes carries; %s",
+		ErrSize, c.Size, most, c.Ring, hint)
 }
 
 func setDefault[T comparable](v *T, def T) {

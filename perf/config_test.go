@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // of makes a machine of these cores, all online and each a physical core of its own.
@@ -12,7 +13,7 @@ func of(cores ...int) machine {
 }
 
 func TestDefaultsOfAConfig(t *testing.T) {
-	c, err := Config{}.complete(of(0, 1, 2))
+	c, err := Config{}.complete(pingpong, of(0, 1, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +21,7 @@ func TestDefaultsOfAConfig(t *testing.T) {
 		c.Ring != 256<<10 || c.Runs != 1 || FormatCores(c.Cores) != "0,1" {
 		t.Errorf("%+v", c)
 	}
-	if c, err = (Config{Count: 7}).complete(of(0, 1)); err != nil || c.Seconds != 0 {
+	if c, err = (Config{Count: 7}).complete(pingpong, of(0, 1)); err != nil || c.Seconds != 0 {
 		t.Errorf("with a count: %+v, %v", c, err)
 	}
 }
@@ -49,18 +50,20 @@ func TestWhatIsWrongWithAConfigIsSaidAndWhatToDoInstead(t *testing.T) {
 		{"typed too small", Config{Size: 20}, two, ErrSize, []string{"20", "at least 21"}},
 		{"typed size that does not exist", Config{Size: 277}, two, ErrSize, []string{"277", "279"}},
 		{"raw too small", Config{Size: -1, Mode: Raw}, two, ErrSize, []string{"at least 1"}},
-		{"beyond the ring", Config{Size: 1 << 20}, two, ErrSize, []string{"1048576", "87360", "262144", "--ring 1073741824"}},
-		{"beyond the largest ring", Config{Size: 1 << 30, Ring: 1 << 30}, two, ErrSize, []string{"no ring is larger"}},
-		{"one core, polling", Config{}, of(5), ErrCores, []string{"one (5)", "--wait block", "cpuset"}},
-		{"one core, hybrid", Config{Wait: Hybrid}, of(5), ErrCores, []string{"--wait hybrid"}},
-		{"the same core twice", Config{Cores: []int{1, 1}}, two, ErrCores, []string{"1 twice", "--wait block"}},
+		{"beyond the ring", Config{Size: 1 << 20}, two, ErrSize, []string{"1048576", "262144", "--ring 1073741824"}},
+		{"beyond the largest ring", Config{Size: 1<<30 + 1, Ring: 1 << 30}, two, ErrSize, []string{"no ring is larger"}},
+		{"negative pause", Config{Pause: -1}, two, ErrConfig, []string{"-1ns", "0 to 1s"}},
+		{"long pause", Config{Pause: time.Minute}, two, ErrConfig, []string{"1m0s", "0 to 1s"}},
+		{"nothing to compare", Config{Compare: true}, two, ErrConfig, []string{"--wait hybrid"}},
+		{"one core, polling", Config{}, of(5), ErrCores, []string{"one (5)", "--wait hybrid or block", "cpuset"}},
+		{"the same core twice", Config{Cores: []int{1, 1}}, two, ErrCores, []string{"1 twice", "--wait hybrid or block"}},
 		{"no such core", Config{Cores: []int{0, 9}}, two, ErrCores, []string{"no core 9", "0,1"}},
 		{"outside the cpuset", Config{Cores: []int{0, 2}}, confined, ErrCores, []string{"0 is outside", "2,3", "taskset -c 0,2"}},
 		{"three cores", Config{Cores: []int{0, 1, 2}}, of(0, 1, 2), ErrCores, []string{"3 given", "0,1"}},
 		{"goroutines are not pinned", Config{Transport: Inmem, Wait: Block, Cores: []int{0, 1}}, two, ErrCores, []string{"leave --cores out"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := test.config.complete(test.machine)
+			_, err := test.config.complete(pingpong, test.machine)
 			if !errors.Is(err, test.want) || !errors.Is(err, ErrConfig) {
 				t.Fatalf("error %v, want one that is %v", err, test.want)
 			}
@@ -73,14 +76,32 @@ func TestWhatIsWrongWithAConfigIsSaidAndWhatToDoInstead(t *testing.T) {
 	}
 }
 
+func TestWhatAStreamRefuses(t *testing.T) {
+	for _, test := range []struct {
+		config Config
+		says   string
+	}{
+		{Config{Size: 1 << 17}, "more than the 87360 "},
+		{Config{Pause: 1}, "pauses"},
+		{Config{Wait: Hybrid, Compare: true}, "ping-pong"},
+	} {
+		if _, err := test.config.complete(stream, of(0, 1)); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%+v: %v does not say %q", test.config, err, test.says)
+		}
+	}
+	if _, err := (Config{Size: 1 << 17}).complete(pingpong, of(0, 1)); err != nil {
+		t.Errorf("a ping-pong of half the ring: %v", err)
+	}
+}
+
 func TestWhereOneCoreIsEnough(t *testing.T) {
-	for _, c := range []Config{{Wait: Block}, {Wait: Block, Cores: []int{3, 3}}} {
-		c, err := c.complete(of(3))
+	for _, c := range []Config{{Wait: Block}, {Wait: Hybrid}, {Wait: Block, Cores: []int{3, 3}}, {Wait: Hybrid, Cores: []int{3, 3}}} {
+		c, err := c.complete(pingpong, of(3))
 		if err != nil || len(c.Cores) != 2 || c.Cores[0] != 3 || c.Cores[1] != 3 {
 			t.Errorf("%v, %v", c.Cores, err)
 		}
 	}
-	c, err := Config{Transport: Inmem, Wait: Block}.complete(of(3))
+	c, err := Config{Transport: Inmem, Wait: Block}.complete(pingpong, of(3))
 	if err != nil || c.Cores == nil || len(c.Cores) != 0 {
 		t.Errorf("%#v, %v", c.Cores, err)
 	}

@@ -107,11 +107,10 @@ func (m machine) choose(asked []int, c *Config) ([]int, error) {
 		}
 		return []int{}, nil
 	}
-	polls := c.Wait != Block
-	if polls && len(m.allowed) < 2 {
-		return nil, fmt.Errorf("%w: only one (%s) for this process, and with --wait %s each side needs its own; "+
-			"use --wait block, or give the process a second core (taskset, or the container's cpuset)",
-			ErrCores, FormatCores(m.allowed), c.Wait)
+	if c.Wait == Spin && len(m.allowed) < 2 {
+		return nil, fmt.Errorf("%w: only one (%s) for this process, and with --wait spin each side needs its own; "+
+			"use --wait hybrid or block, or give the process a second core (taskset, or the container's cpuset)",
+			ErrCores, FormatCores(m.allowed))
 	}
 	if len(asked) == 0 {
 		return m.pick(), nil
@@ -130,9 +129,9 @@ func (m machine) choose(asked []int, c *Config) ([]int, error) {
 			return nil, fmt.Errorf("%w: there is no core %d; this process may use %s", ErrCores, core, FormatCores(m.allowed))
 		}
 	}
-	if polls && asked[0] == asked[1] {
+	if c.Wait == Spin && asked[0] == asked[1] {
 		return nil, fmt.Errorf("%w: %d twice: two threads that poll would wait for each other's time slice; "+
-			"give two different cores or use --wait block", ErrCores, asked[0])
+			"give two different cores or use --wait hybrid or block", ErrCores, asked[0])
 	}
 	return asked, nil
 }

@@ -5,20 +5,25 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/corechan/corechan/perf/measure"
 )
 
-// subject is which of the two things that alternate has its turn.
+// subject is which of the things that alternate has its turn.
 type subject int
 
 const (
 	theLimit subject = iota
 	theSystem
-	subjects
+	theRivals // and the next ones
+
+	maxSubjects = theRivals + 2
 )
 
-func (s subject) String() string { return [...]string{"limit", "system"}[s] }
+func (s subject) String() string { return [...]string{"limit", "system", "rival", "rival"}[s] }
 
 // order is one slice to be run by both sides.
 type order struct {
@@ -26,13 +31,15 @@ type order struct {
 	Index   int // of this subject's slices
 	Warm    int
 	Count   int
+	Pause   time.Duration
 }
 
 // outcome is what one side reports of a slice.
 type outcome struct {
 	Begin, End int64
 	Allocs     uint64
-	Err        error `json:"-"`
+	Busy       float64 // cores that the process has kept busy
+	Err        error   `json:"-"`
 }
 
 // crew is one side of a run: its hot thread, and the halves that run on it. The methods are called by one goroutine,
@@ -40,7 +47,8 @@ type outcome struct {
 type crew struct {
 	side   measure.Side
 	core   int // -1: not pinned
-	halves [subjects]measure.Half
+	halves [maxSubjects]measure.Half
+	clock  measure.Clock
 	jobs   chan func()
 	done   chan outcome // of the slice that was begun
 }
@@ -70,15 +78,21 @@ func newCrew(side measure.Side, core int) (*crew, error) {
 }
 
 // open opens the halves on the hot thread, where their memory is then touched first.
-func (c *crew) open(ctx context.Context, e *env, sys system) error {
+func (c *crew) open(ctx context.Context, all []contestant) error {
 	result := make(chan error)
 	c.jobs <- func() {
 		result <- func() (err error) {
+			e := all[0].env
+			c.clock = e.clock
 			if c.halves[theLimit], err = openLimit(e, &e.limit, c.side); err != nil {
 				return err
 			}
-			c.halves[theSystem], err = sys.open(ctx, e, c.side)
-			return err
+			for i, one := range all {
+				if c.halves[int(theSystem)+i], err = one.system.open(ctx, one.env, c.side); err != nil {
+					return err
+				}
+			}
+			return nil
 		}()
 	}
 	return <-result
@@ -88,21 +102,32 @@ func (c *crew) open(ctx context.Context, e *env, sys system) error {
 func (c *crew) begin(o order, samples []int64) {
 	running := make(chan struct{})
 	c.jobs <- func() {
-		s := measure.Slice{Index: o.Index, Warm: o.Warm, Count: o.Count, Samples: samples}
+		s := measure.Slice{Index: o.Index, Warm: o.Warm, Count: o.Count, Pause: o.Pause, Samples: samples}
 		var before, after runtime.MemStats
 		close(running)
+		begin, usage := c.clock.Now(), cpuTime()
 		runtime.ReadMemStats(&before)
 		err := c.halves[o.Subject].Run(&s)
 		runtime.ReadMemStats(&after)
+		busy := float64(cpuTime()-usage) / float64(c.clock.Now()-begin)
 		if after.HeapAlloc > collectAt {
 			runtime.GC() // nobody else would
 		}
 		if err != nil {
 			err = fmt.Errorf("%s slice %d: %w", o.Subject, o.Index, err)
 		}
-		c.done <- outcome{Begin: s.Begin, End: s.End, Allocs: after.Mallocs - before.Mallocs, Err: err}
+		c.done <- outcome{Begin: s.Begin, End: s.End, Allocs: after.Mallocs - before.Mallocs, Busy: busy, Err: err}
 	}
 	<-running
+}
+
+// cpuTime is how long the process has run, on all cores together.
+func cpuTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0 // it cannot fail
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // stop makes a slice in progress end with an error. It may be called by any goroutine once open has returned.

@@ -20,6 +20,17 @@
 // While slices run, the garbage collector is off in both processes (with a memory limit of 1 GiB, should the system
 // under test allocate), and each process may use at least one thread more than it has hot ones.
 //
+// Of corechan the loop has the calls that a program makes, Send and Receive or Reserve, Commit, Lease and Release, on ends
+// of a concrete type, with a context that cannot be cancelled. Each slice ends with a look at the number of the last
+// message, so that one lost, doubled or overtaken fails the run.
+//
+// # Rare messages
+//
+// A pause lies between an answer and the next message, on the near side, which keeps busy meanwhile; it is cut out of the
+// sample. The far side waits that long, so how it waits decides. A comparison (Config.Compare) gives Spin and Block
+// sessions of their own in the same run and slices beside the system's, and each ratio is the median of quotients again.
+// Spin always answers first, as long as each side has a core; how many cores each way kept busy is reported with it.
+//
 // # Allocations
 //
 // Allocations are counted by runtime.MemStats.Mallocs on the hot threads just before and after each slice, in both

@@ -66,6 +66,11 @@ func testOptions(progress func(Progress)) *Options {
 // forTwoCores completes a configuration, or skips the test on a machine with one core.
 func forTwoCores(t *testing.T, c Config) Config {
 	t.Helper()
+	return complete(t, pingpong, c)
+}
+
+func complete(t *testing.T, k kind, c Config) Config {
+	t.Helper()
 	m, err := thisMachine()
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +78,7 @@ func forTwoCores(t *testing.T, c Config) Config {
 	if len(m.allowed) < 2 {
 		t.Skip("needs two cores")
 	}
-	c, err = c.complete(m)
+	c, err = c.complete(k, m)
 	if err != nil {
 		t.Fatal(err)
 	}

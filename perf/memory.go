@@ -92,7 +92,7 @@ func pages(bytes int) int {
 
 // privateGround makes a ground for two threads of one process.
 func privateGround(k kind, c *Config) (g ground, err error) {
-	if c.Wait != Block {
+	if !c.limitBlocks() {
 		g.mem = make([]byte, groundBytes(k, c))
 		clear(g.mem)
 		return g, nil

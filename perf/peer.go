@@ -45,7 +45,7 @@ func ServePeer(ctx context.Context) error {
 type peer struct {
 	*control
 	crew   *crew
-	system system
+	all    []contestant
 	shared *shared
 }
 
@@ -65,15 +65,13 @@ func (p *peer) start(ctx context.Context) error {
 	}
 	e := &env{kind: told.Kind, config: c, address: told.Address, clock: clock}
 	p.shared.grounds(e)
-	if p.system, err = newSystem(c.Transport); err != nil {
-		return err
-	}
+	p.all = contestants(e)
 	if p.crew, err = newCrew(measure.Far, c.Cores[1]); err != nil {
 		return err
 	}
 	opening, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	return p.crew.open(opening, e, p.system)
+	return p.crew.open(opening, p.all)
 }
 
 func (p *peer) serve() error {
@@ -102,7 +100,7 @@ func (p *peer) serve() error {
 			case stop:
 				p.crew.stop()
 			case end:
-				err := errors.Join(p.crew.dismiss(), p.system.close(), p.shared.close())
+				err := errors.Join(p.crew.dismiss(), closeAll(p.all), p.shared.close())
 				return p.send(replyOf(outcome{}, err))
 			}
 		case o := <-p.crew.done:

@@ -82,7 +82,7 @@ func repeat[R any](ctx context.Context, k kind, c Config, o *Options, report fun
 	if err != nil {
 		return nil, false, err
 	}
-	if c, err = c.complete(m); err != nil {
+	if c, err = c.complete(k, m); err != nil {
 		return nil, false, err
 	}
 	for n := range c.Runs {
@@ -108,7 +108,7 @@ func repeat[R any](ctx context.Context, k kind, c Config, o *Options, report fun
 
 // once makes one run.
 func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress func(Progress)) (r *result, err error) {
-	r = &result{trips: newHistogram()}
+	r = &result{trips: newHistogram(), rivals: make([]rival, len(c.rivals()))}
 	defer func() {
 		if ctx.Err() != nil && len(r.systems) == 0 {
 			err = ErrInterrupted // whatever else has failed because of that
@@ -129,13 +129,14 @@ func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress
 const (
 	sliceTime   = 25 * time.Millisecond
 	warmUp      = 5 * time.Millisecond // least time of a slice that tells how long a message takes
-	leastSlice  = 2 * time.Millisecond // least time of a limit slice
+	leastSlice  = 2 * time.Millisecond // least time of a slice of limit or rival
 	leastSlices = 10
 )
 
 // measure makes all slices of a run.
 func (s *session) measure(ctx context.Context, r *result, progress func(Progress)) error {
-	var each [subjects]float64 // ns a message
+	var each [maxSubjects]float64 // ns a message
+	subjects := theSystem + subject(len(s.all))
 	for sub := range subjects {
 		var err error
 		if each[sub], err = s.warm(ctx, sub); err != nil {
@@ -144,7 +145,7 @@ func (s *session) measure(ctx context.Context, r *result, progress func(Progress
 	}
 	p := s.pace(each)
 	limit := func() error {
-		m, err := s.slice(theLimit, p.limit)
+		m, err := s.slice(theLimit, p.counts[theLimit])
 		if err == nil {
 			r.limits = append(r.limits, m.figure)
 		}
@@ -167,6 +168,12 @@ func (s *session) measure(ctx context.Context, r *result, progress func(Progress
 			return err
 		}
 		r.add(m, n)
+		for sub := theRivals; sub < subjects; sub++ {
+			if m, err = s.slice(sub, p.counts[sub]); err != nil {
+				return err
+			}
+			r.addRival(int(sub-theRivals), m)
+		}
 		if err := limit(); err != nil {
 			return err
 		}
@@ -183,13 +190,23 @@ func (r *result) add(m measured, count int) {
 	r.count += count
 	r.seconds += m.elapsed.Seconds()
 	r.allocs += m.allocs
+	r.busy = append(r.busy, m.busy)
 	r.trips.add(m.samples)
+}
+
+func (r *result) addRival(i int, m measured) {
+	r.rivals[i].figures = append(r.rivals[i].figures, m.figure)
+	r.rivals[i].busy = append(r.rivals[i].busy, m.busy)
 }
 
 // warm makes slices of growing length until one is long enough to tell how many nanoseconds a message takes.
 func (s *session) warm(ctx context.Context, sub subject) (float64, error) {
 	most := s.mostInSlice()
-	for n := 64; ; n = min(4*n, most) {
+	n := 64
+	if p := s.config.Pause; p > 0 {
+		n = int(min(max(warmUp/p, 1), 64))
+	}
+	for ; ; n = min(4*n, most) {
 		if ctx.Err() != nil {
 			return 0, ErrInterrupted
 		}
@@ -205,18 +222,14 @@ func (s *session) warm(ctx context.Context, sub subject) (float64, error) {
 
 // pace is how much to do in each slice.
 type pace struct {
-	limit   int // messages of a limit slice
-	system  int // of a system slice, when it goes by seconds
+	counts  [maxSubjects]int // messages of a slice; of the system's, when it goes by seconds
 	seconds float64
 	count   int // in all, when it goes by count
 	slices  int // then
 }
 
-func (s *session) pace(each [subjects]float64) pace {
+func (s *session) pace(each [maxSubjects]float64) pace {
 	c, most := s.config, float64(s.mostInSlice())
-	in := func(d float64, sub subject) int {
-		return int(min(max(d/each[sub], 1), most))
-	}
 	p := pace{seconds: c.Seconds, count: c.Count}
 	length := min(float64(sliceTime), c.Seconds*float64(time.Second)/leastSlices)
 	if c.Count > 0 {
@@ -225,8 +238,13 @@ func (s *session) pace(each [subjects]float64) pace {
 		p.slices = int(min(max(math.Ceil(total/float64(sliceTime)), bySize, leastSlices), float64(c.Count)))
 		length = total / float64(p.slices)
 	}
-	p.system = in(length, theSystem)
-	p.limit = in(max(length, float64(leastSlice)), theLimit)
+	for sub := range each {
+		d := max(length, float64(leastSlice))
+		if subject(sub) == theSystem {
+			d = length
+		}
+		p.counts[sub] = int(min(max(d/max(each[sub], 1), 1), most))
+	}
 	return p
 }
 
@@ -234,7 +252,7 @@ func (s *session) pace(each [subjects]float64) pace {
 func (p *pace) next(i int, r *result) (n int, done float64) {
 	if p.count == 0 {
 		done = min(r.seconds/p.seconds, float64(i)/leastSlices, 1)
-		return p.system, done
+		return p.counts[theSystem], done
 	}
 	n = p.count / p.slices
 	if i < p.count%p.slices {

@@ -183,13 +183,12 @@ func (t *head) String() string {
 
 // thread is a far side in this process.
 type thread struct {
-	crew   *crew
-	env    *env
-	system system
-	stuck  bool
+	crew  *crew
+	all   []contestant
+	stuck bool
 }
 
-func (t *thread) open(ctx context.Context) error { return t.crew.open(ctx, t.env, t.system) }
+func (t *thread) open(ctx context.Context) error { return t.crew.open(ctx, t.all) }
 
 func (t *thread) begin(o order) error {
 	t.crew.begin(o, nil)

@@ -1,5 +1,7 @@
 package perf
 
+import "slices"
+
 // PingpongReport is the result of Pingpong. Its JSON names, to the line that says so, are a contract; fields may be
 // added. With several runs every figure is the median of the runs' figures.
 type PingpongReport struct {
@@ -23,6 +25,9 @@ type PingpongReport struct {
 	Seconds     float64 `json:"seconds"` // spent in the measured slices of a run
 	Lane        bool    `json:"lane"`
 	Ring        int     `json:"ring"`
+	PauseNs     int64   `json:"pause_ns"`   // between round trips; part of no figure but seconds and busy_cores
+	BusyCores   float64 `json:"busy_cores"` // kept busy by both processes; a pause is busy too
+	Rivals      []Rival `json:"rivals"`     // other ways to wait, if they were asked for
 	Limit       string  `json:"limit"`      // what the limit is
 	RatioLow    float64 `json:"ratio_low"`  // lower and upper quartile of the slices' ratios
 	RatioHigh   float64 `json:"ratio_high"` //
@@ -30,6 +35,14 @@ type PingpongReport struct {
 	Slices      int     `json:"slices"`     // of a run
 	Runs        int     `json:"runs"`
 	Interrupted bool    `json:"interrupted"` // less was measured than was asked for
+}
+
+// Rival is another way to wait for the same messages, measured in slices beside those of the one asked for.
+type Rival struct {
+	Wait      Wait    `json:"wait"`
+	P50Ns     float64 `json:"p50_ns"`     // median of the slices' p50
+	Ratio     float64 `json:"ratio"`      // median of slice p50 of the one asked for / of the rival's slice beside it
+	BusyCores float64 `json:"busy_cores"` // as above
 }
 
 // StreamReport is the result of Stream, with the same rules as PingpongReport.
@@ -47,8 +60,9 @@ type StreamReport struct {
 	Ratio          float64   `json:"ratio"` // median of slice / neighbouring limit slices
 	// Here the contract ends.
 
-	Count       int     `json:"count"` // messages measured in a run
-	Cores       []int   `json:"cores"` // near (sends), far (receives); empty if not pinned
+	Count       int     `json:"count"`      // messages measured in a run
+	BusyCores   float64 `json:"busy_cores"` // kept busy by both processes
+	Cores       []int   `json:"cores"`      // near (sends), far (receives); empty if not pinned
 	Lane        bool    `json:"lane"`
 	Ring        int     `json:"ring"`
 	Limit       string  `json:"limit"`
@@ -67,8 +81,32 @@ type result struct {
 	limits   []float64  // the same
 	trips    *histogram // of all system slices of a ping-pong
 	allocs   uint64
+	busy     []float64 // cores, of each system slice
+	rivals   []rival
 	timer    float64 // ns of a clock read
 	complete bool
+}
+
+// rival is what was measured of another way to wait: a figure for each system slice.
+type rival struct {
+	figures []float64
+	busy    []float64
+}
+
+func (r *result) reportRivals(c *Config) []Rival {
+	all := make([]Rival, len(r.rivals))
+	for i, w := range c.rivals() {
+		v := &r.rivals[i]
+		quotients := make([]float64, len(v.figures))
+		for j, f := range v.figures {
+			quotients[j] = r.systems[j] / max(f, 1)
+		}
+		all[i] = Rival{
+			Wait: w, P50Ns: round(median(v.figures), 1), Ratio: round(median(quotients), 3),
+			BusyCores: round(median(v.busy), 2),
+		}
+	}
+	return all
 }
 
 func (r *result) allocsPerOp() float64 {
@@ -89,7 +127,8 @@ func pingpongReport(c *Config, r *result) PingpongReport {
 		MeanNs: round(r.trips.mean(), 1), P50Ns: r.trips.quantile(50), P90Ns: r.trips.quantile(90),
 		P99Ns: r.trips.quantile(99), P999Ns: r.trips.quantile(99.9), MaxNs: float64(r.trips.max),
 		AllocsPerOp: r.allocsPerOp(), LimitP50Ns: round(median(r.limits), 1),
-		Seconds: round(r.seconds, 6), Lane: c.Lane, Ring: c.Ring, Limit: limitName(pingpong, c), TimerNs: round(r.timer, 1),
+		Seconds: round(r.seconds, 6), Lane: c.Lane, Ring: c.Ring, PauseNs: int64(c.Pause),
+		BusyCores: round(median(r.busy), 2), Rivals: r.reportRivals(c), Limit: limitName(pingpong, c), TimerNs: round(r.timer, 1),
 		Slices: len(r.systems), Runs: 1,
 	}
 	p.RatioP50, p.RatioLow, p.RatioHigh = r.ratio()
@@ -103,7 +142,7 @@ func streamReport(c *Config, r *result) StreamReport {
 		Transport: c.Transport, Size: c.Size, Seconds: round(r.seconds, 6), Wait: c.Wait, Mode: c.Mode,
 		MsgsPerS: round(msgs, 0), BytesPerS: round(msgs*size, 0), AllocsPerOp: r.allocsPerOp(),
 		LimitMsgsPerS: round(limit, 0), LimitBytesPerS: round(limit*size, 0),
-		Count: r.count, Cores: c.Cores, Lane: c.Lane, Ring: c.Ring, Limit: limitName(stream, c),
+		Count: r.count, BusyCores: round(median(r.busy), 2), Cores: c.Cores, Lane: c.Lane, Ring: c.Ring, Limit: limitName(stream, c),
 		Slices: len(r.systems), Runs: 1,
 	}
 	s.Ratio, s.RatioLow, s.RatioHigh = r.ratio()
@@ -133,11 +172,18 @@ func medianOver[R any](runs []R, field func(*R) float64) float64 {
 }
 
 func mergePingpong(runs []PingpongReport) PingpongReport {
+	runs = slices.Clone(runs)
+	runs[0].Rivals = slices.Clone(runs[0].Rivals) // the result's
 	return merged(runs, func(r *PingpongReport) []*float64 {
-		return []*float64{
+		all := []*float64{
 			&r.MeanNs, &r.P50Ns, &r.P90Ns, &r.P99Ns, &r.P999Ns, &r.MaxNs, &r.AllocsPerOp, &r.LimitP50Ns,
-			&r.RatioP50, &r.RatioLow, &r.RatioHigh, &r.Seconds, &r.TimerNs,
+			&r.RatioP50, &r.RatioLow, &r.RatioHigh, &r.Seconds, &r.BusyCores, &r.TimerNs,
 		}
+		for i := range r.Rivals {
+			v := &r.Rivals[i]
+			all = append(all, &v.P50Ns, &v.Ratio, &v.BusyCores)
+		}
+		return all
 	}, func(r *PingpongReport) ([]*int, *int) {
 		return []*int{&r.Count, &r.Slices}, &r.Runs
 	})
@@ -147,7 +193,7 @@ func mergeStream(runs []StreamReport) StreamReport {
 	return merged(runs, func(r *StreamReport) []*float64 {
 		return []*float64{
 			&r.Seconds, &r.MsgsPerS, &r.BytesPerS, &r.AllocsPerOp, &r.LimitMsgsPerS, &r.LimitBytesPerS,
-			&r.Ratio, &r.RatioLow, &r.RatioHigh,
+			&r.Ratio, &r.RatioLow, &r.RatioHigh, &r.BusyCores,
 		}
 	}, func(r *StreamReport) ([]*int, *int) {
 		return []*int{&r.Count, &r.Slices}, &r.Runs

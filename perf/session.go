@@ -16,14 +16,14 @@ type session struct {
 	kind    kind
 	config  *Config
 	env     *env
-	system  system
+	all     []contestant
 	near    *crew
 	far     farSide
 	shared  *shared // between two processes
 	restore func()
 
-	index   [subjects]int // slices made
-	samples []int64       // room for a slice's round trips
+	index   [maxSubjects]int // slices made
+	samples []int64          // room for a slice's round trips
 	scratch *histogram
 	stuck   bool // the near thread did not come back
 }
@@ -59,9 +59,6 @@ func newSession(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd) (_
 		s.samples = make([]int64, maxSamples)
 		clear(s.samples) // touches it
 	}
-	if s.system, err = newSystem(c.Transport); err != nil {
-		return nil, err
-	}
 	core := func(side int) int {
 		if !c.pinned() {
 			return -1
@@ -89,11 +86,12 @@ func (s *session) openThread(core int) (err error) {
 	if s.env.bare, err = privateGround(s.kind, s.config); err != nil {
 		return err
 	}
+	s.all = contestants(s.env)
 	far, err := newCrew(measure.Far, core)
 	if err != nil {
 		return err
 	}
-	s.far = &thread{crew: far, env: s.env, system: s.system}
+	s.far = &thread{crew: far, all: s.all}
 	return nil
 }
 
@@ -106,6 +104,7 @@ func (s *session) openProcess(cmd *exec.Cmd) (err error) {
 		return err
 	}
 	s.shared.grounds(s.env)
+	s.all = contestants(s.env)
 	p := plan{Kind: s.kind, Config: *s.config, Address: s.env.address, Grounds: grounds}
 	far, err := startProcess(cmd, p, s.shared)
 	if err != nil {
@@ -119,8 +118,10 @@ func (s *session) openProcess(cmd *exec.Cmd) (err error) {
 func (s *session) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := s.system.prepare(ctx, s.env); err != nil {
-		return err
+	for _, c := range s.all {
+		if err := c.system.prepare(ctx, c.env); err != nil {
+			return err
+		}
 	}
 	farResult := make(chan error, 1)
 	go func() {
@@ -130,11 +131,15 @@ func (s *session) open(ctx context.Context) error {
 		}
 		farResult <- err
 	}()
-	err := s.near.open(ctx, s.env, s.system)
+	err := s.near.open(ctx, s.all)
 	if err != nil {
 		cancel()
 	}
-	return errors.Join(err, <-farResult)
+	farErr := <-farResult
+	if errors.Is(err, ErrConfig) {
+		return err // the far side's is the same, or comes of this one
+	}
+	return errors.Join(err, farErr)
 }
 
 // mostInSlice bounds the count of a slice.
@@ -150,11 +155,12 @@ type measured struct {
 	figure  float64 // p50 in ns of a ping-pong, messages per second of a stream
 	elapsed time.Duration
 	allocs  uint64
+	busy    float64 // cores
 	samples []int64 // until the next slice
 }
 
 func (s *session) slice(sub subject, count int) (measured, error) {
-	o := order{Subject: sub, Index: s.index[sub], Count: count}
+	o := order{Subject: sub, Index: s.index[sub], Count: count, Pause: s.config.Pause}
 	s.index[sub]++
 	var samples []int64
 	if s.kind == pingpong {
@@ -177,8 +183,10 @@ func (s *session) slice(sub subject, count int) (measured, error) {
 	}
 	if s.config.inProcess() {
 		m.allocs = max(near.Allocs, far.Allocs) // both counted the whole process
+		m.busy = max(near.Busy, far.Busy)
 	} else {
 		m.allocs = near.Allocs + far.Allocs
+		m.busy = near.Busy + far.Busy
 	}
 	return m, nil
 }
@@ -229,9 +237,7 @@ func (s *session) close() error {
 	if s.far != nil {
 		errs = append(errs, s.far.close())
 	}
-	if s.system != nil {
-		errs = append(errs, s.system.close())
-	}
+	errs = append(errs, closeAll(s.all))
 	if s.shared != nil && !s.stuck {
 		errs = append(errs, s.shared.close())
 	}

@@ -169,7 +169,7 @@ func TestASecondProcessThatCannotStartSaysWhy(t *testing.T) {
 // open makes a session for a test, and checks at its end that no descriptor is left.
 func open(t *testing.T, k kind, c Config) *session {
 	t.Helper()
-	c = forTwoCores(t, c)
+	c = complete(t, k, c)
 	before := descriptors(t)
 	s, err := newSession(t.Context(), k, &c, func() *exec.Cmd { return inRole(rolePeer) })
 	if err != nil {

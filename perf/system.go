@@ -2,7 +2,7 @@ package perf
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/corechan/corechan/perf/limit"
 	"github.com/corechan/corechan/perf/measure"
@@ -53,23 +53,52 @@ func groundBytes(k kind, c *Config) int {
 	return limit.StreamBytes(c.Ring)
 }
 
-// newSystem makes the system that carries this transport.
-func newSystem(t Transport) (system, error) {
+// newSystem makes the system that carries this transport, one of those that a Config may name.
+func newSystem(t Transport) system {
 	switch t {
-	case Bare, BareInmem:
-		return bare{}, nil
+	case Shm:
+		return &channels{carrier: overShm{}}
+	case Inmem:
+		return &channels{carrier: overInmem{}}
 	default:
-		return nil, fmt.Errorf("%w: transport %s is not built yet", ErrConfig, t)
+		return bare{}
 	}
+}
+
+// contestant is a system under test with what it is told: the one that was asked for, or a rival that waits otherwise.
+type contestant struct {
+	env    *env
+	system system
+}
+
+// contestants makes the system that was asked for and its rivals, in the order of their subjects. Both processes of a
+// run make the same.
+func contestants(e *env) []contestant {
+	all := []contestant{{e, newSystem(e.config.Transport)}}
+	for _, w := range e.config.rivals() {
+		other := *e
+		other.config.Wait = w
+		other.address += "-" + string(w)
+		all = append(all, contestant{&other, newSystem(e.config.Transport)})
+	}
+	return all
+}
+
+func closeAll(all []contestant) error {
+	var errs []error
+	for _, c := range all {
+		errs = append(errs, c.system.close())
+	}
+	return errors.Join(errs...)
 }
 
 // limitName says what openLimit opens.
 func limitName(k kind, c *Config) string {
-	blockInside := c.inProcess() && c.Wait == Block
+	blockInside := c.inProcess() && c.limitBlocks()
 	switch {
 	case k == pingpong && blockInside:
 		return "Go channel ping-pong"
-	case k == pingpong && c.Wait == Block:
+	case k == pingpong && c.limitBlocks():
 		return "eventfd ping-pong"
 	case k == pingpong:
 		return "cache-line ping-pong"
@@ -80,6 +109,10 @@ func limitName(k kind, c *Config) string {
 	}
 }
 
+// limitBlocks says whether the limit sleeps: where a poller would wait for the other side's time slice, hybrid is held
+// against that.
+func (c *Config) limitBlocks() bool { return c.Wait == Block || c.oneCore() }
+
 // openLimit opens one half of the limit that belongs to a configuration.
 func openLimit(e *env, g *ground, side measure.Side) (measure.Half, error) {
 	c := &e.config
@@ -88,7 +121,7 @@ func openLimit(e *env, g *ground, side measure.Side) (measure.Half, error) {
 		return g.channels.Half(side, e.clock)
 	case e.kind == stream:
 		return limit.NewStream(g.mem, c.Size, c.Ring, side, e.clock)
-	case c.Wait == Block:
+	case c.limitBlocks():
 		return limit.NewEventfd(g.mem, g.bells, c.Size, side, e.clock)
 	default:
 		return limit.NewPingpong(g.mem, c.Size, side, e.clock)

@@ -112,6 +112,9 @@ func (c *Consumer) Capacity() int { return int(c.capacity) }
 // It also touches the two cache lines where the next record will begin, so that they travel from the producer's core
 // together with the tail, not after it: about a tenth of a round trip of 64 bytes.
 func (c *Consumer) Ready() bool {
+	if c.pos != c.seen {
+		return true
+	}
 	if !atomics.Race && c.capacity != 0 {
 		off := c.pos & c.mask
 		atomics.Touch(&c.records[off])
@@ -119,6 +122,9 @@ func (c *Consumer) Ready() bool {
 	}
 	return atomic.LoadUint64(c.tail) != c.pos
 }
+
+// Waiting reports whether a record is known to wait, without a look at the producer's memory.
+func (c *Consumer) Waiting() bool { return c.pos != c.seen }
 
 // Unread reports whether the producer has published something that was not released yet. It may be called by any
 // goroutine.

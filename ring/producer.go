@@ -163,5 +163,8 @@ func (p *Producer) HeadSeen() uint64 { return p.limit - p.capacity }
 // Head returns the peer's head as it is now, unchecked.
 func (p *Producer) Head() uint64 { return atomic.LoadUint64(p.head) }
 
+// Tail is Published for any goroutine.
+func (p *Producer) Tail() uint64 { return atomic.LoadUint64(p.tail) }
+
 // Published returns how many bytes of records were ever published: the position of the tail.
 func (p *Producer) Published() uint64 { return p.published }

@@ -54,7 +54,7 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		{"perf", []string{"pingpong", "stream"}},
 		{"perf pingpong", []string{
 			"--transport", "--size", "--count", "--seconds", "--wait", "--cores", "--mode", "--lane", "--ring", "--runs", "--json",
-			"nanoseconds", "Bytes", "Examples:", "ratio_p50", "shm", "inmem", "spin", "hybrid", "block", "typed", "raw",
+			"--pause", "--compare", "nanoseconds", "Bytes", "Examples:", "ratio_p50", "shm", "inmem", "spin", "hybrid", "block", "typed", "raw",
 		}},
 		{"perf stream", []string{"--ring", "per second", "Examples:", "limit_bytes_per_s"}},
 		{"doctor", []string{"--json", "--brief", "Examples:"}},
@@ -91,6 +91,9 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"perf pingpong --seconds 0", "more than 0"},
 		{"perf pingpong --seconds NaN", "more than 0"},
 		{"perf pingpong --count 10 --seconds 1", "leave one out"},
+		{"perf pingpong --pause 2s", "0 to 1s"},
+		{"perf pingpong --pause soon", "duration"},
+		{"perf pingpong --compare", "--wait hybrid"},
 		{"perf pingpong --runs 0", "at least 1"},
 		{"perf pingpong --ring 0", "power of two"},
 		{"perf pingpong --cores zero", "0,1"},
@@ -109,15 +112,26 @@ func TestWrongUsageIsExplained(t *testing.T) {
 
 func TestMeasurementsArePrintedAsTextAndAsJSON(t *testing.T) {
 	needTwoCores(t)
+	const pingpong, stream = "p50_ns limit_p50_ns ratio_p50 cores", "msgs_per_s limit_msgs_per_s ratio seconds"
 	for _, test := range []struct {
-		command string
-		text    []string
-		fields  string
+		command   string
+		transport string
+		text      []string
+		fields    string
 	}{
-		{"pingpong", []string{"Ping-pong over bare: 64 bytes typed, spin, cores", "p99.9", "ratio", "cache-line ping-pong", "100 round trips"}, "p50_ns limit_p50_ns ratio_p50 cores"},
-		{"stream", []string{"Stream over bare: 64 bytes typed, spin, cores", "messages", "bytes", "SPSC ring copy", "100 messages"}, "msgs_per_s limit_msgs_per_s ratio seconds"},
+		{"pingpong", "shm", []string{"Ping-pong over shm: 64 bytes typed, spin, cores", "p99.9", "ratio", "cache-line ping-pong", "100 round trips"}, pingpong},
+		{
+			"pingpong --wait hybrid --compare --pause 20us", "shm",
+			[]string{"hybrid to it", "p50 beside", "cores busy", "spin", "block", "after pauses of 20.0 us"},
+			pingpong + " rivals pause_ns",
+		},
+		{"pingpong --wait block --mode raw", "inmem", []string{"64 bytes raw, block, not pinned", "Go channel ping-pong"}, pingpong},
+		{"pingpong", "bare", []string{"Ping-pong over bare"}, pingpong},
+		{"stream", "shm", []string{"Stream over shm: 64 bytes typed, spin, cores", "messages", "bytes", "SPSC ring copy", "100 messages"}, stream},
+		{"stream --lane", "inmem", []string{"Stream over inmem: 64 bytes typed, spin on a lane, cores"}, stream},
 	} {
-		args := []string{"perf", test.command, "--transport", "bare", "--count", "100"}
+		args := append([]string{"perf"}, strings.Fields(test.command)...)
+		args = append(args, "--transport", test.transport, "--count", "100")
 		code, out, errOut := corechan(t, args...)
 		if code != exitOK || errOut != "" {
 			t.Fatalf("exit code %d, %s", code, errOut)
@@ -143,7 +157,7 @@ func TestMeasurementsArePrintedAsTextAndAsJSON(t *testing.T) {
 				t.Errorf("%s: no field %s", test.command, f)
 			}
 		}
-		if fields["runs"] != 2.0 || fields["transport"] != "bare" {
+		if fields["runs"] != 2.0 || fields["transport"] != test.transport {
 			t.Errorf("%s: %v", test.command, fields)
 		}
 	}

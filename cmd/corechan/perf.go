@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/corechan/corechan/perf"
 )
@@ -16,7 +17,7 @@ var errPartial = errors.New("interrupted")
 // perfFlags is what both measurements are told. Pointers are nil where the flag was not given.
 type perfFlags struct {
 	Transport string   `default:"shm" placeholder:"NAME" help:"What carries the messages: shm (shared memory between two processes) or inmem (two threads of one process). Default: shm."`
-	Size      int      `default:"64" placeholder:"BYTES" help:"Bytes of a message as encoded. Typed: at least 21. Both: at most a third of the ring. Default: 64."`
+	Size      int      `default:"64" placeholder:"BYTES" help:"Bytes of a message as encoded. Typed: at least 21. At most what the ring takes, of a stream a third of it. Default: 64."`
 	Count     *int     `placeholder:"N" help:"How many round trips or messages to measure, in each run. Not together with --seconds."`
 	Seconds   *float64 `placeholder:"S" help:"How long to measure, in each run; warm-up and limit take about as long again. Default: 2."`
 	Wait      string   `default:"spin" placeholder:"HOW" help:"What a receiver does when there is nothing to receive: spin (poll), block (sleep), hybrid (poll for a while, then sleep). Default: spin."`
@@ -64,32 +65,47 @@ func (f *perfFlags) config() (perf.Config, error) {
 
 type pingpongCmd struct {
 	perfFlags
+	Pause   time.Duration `placeholder:"DURATION" help:"Think for so long between an answer and the next message, busy, for instance 200us; up to 1s. Not part of the times. Default: 0."`
+	Compare bool          `help:"With --wait hybrid: measure spin and block too, in turn with it."`
 }
 
 // Help is the long help.
 func (pingpongCmd) Help() string {
 	return `Two threads, each pinned to a core of its own, send one message back and forth. With --transport shm they are in
 two processes; the second one is started by the first. The bare limit of the same two cores is measured in turn
-with it, slice by slice: a ping-pong of the same payload by cache lines alone, with --wait block one by eventfd.
+with it, slice by slice: a ping-pong of the same payload by cache lines alone; by eventfd with --wait block, or where
+both sides have one core.
 
 Times are in nanoseconds from one message sent to the next. The ratio is the median over all slices of a slice's p50
 divided by that of the limit slices beside it, so that it holds on a noisy machine too.
 
+To poll pays if the answer comes soon and the core has nothing else to do. With --pause messages are rare, so that a
+receiver goes to sleep (hybrid after 50 us at most), and the limit pauses as well. With --cores 0,0 both sides have one
+core. --compare shows what spin and block would have taken in the same seconds, and how many cores each kept busy.
+
 JSON fields: transport, size (bytes), count (round trips), wait, mode, cores, mean_ns, p50_ns, p90_ns, p99_ns, p999_ns,
 max_ns, allocs_per_op (heap allocations of both processes per round trip), limit_p50_ns, ratio_p50; further ones may
-be added.
+be added. With --compare, rivals has an object for each other way to wait: wait, p50_ns, ratio (of the p50 asked for to
+this one), busy_cores.
 
 Examples:
 
   corechan perf pingpong                                  64 bytes, typed, over shared memory, spinning
   corechan perf pingpong --mode raw --cores 2,3           bytes in place, on cores 2 and 3
   corechan perf pingpong --wait block --seconds 5         how long it takes to wake a sleeper
+  corechan perf pingpong --wait hybrid --compare --pause 200us
+                                                          which way to wait suits rare messages
   corechan perf pingpong --runs 5 --json | jq .ratio_p50  median of five runs, for a script`
 }
 
 // Run measures and prints.
 func (p *pingpongCmd) Run(a *app) error {
-	return measure(a, &p.perfFlags, nanoseconds, perf.Pingpong, printPingpong,
+	c, err := p.config()
+	if err != nil {
+		return err
+	}
+	c.Pause, c.Compare = p.Pause, p.Compare
+	return measure(a, c, p.JSON, nanoseconds, perf.Pingpong, printPingpong,
 		func(r *perf.PingpongReport) bool { return r.Interrupted })
 }
 
@@ -121,25 +137,25 @@ Examples:
 
 // Run measures and prints.
 func (s *streamCmd) Run(a *app) error {
-	return measure(a, &s.perfFlags, perSecond, perf.Stream, printStream,
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	return measure(a, c, s.JSON, perSecond, perf.Stream, printStream,
 		func(r *perf.StreamReport) bool { return r.Interrupted })
 }
 
 // measure is what the two commands have in common.
-func measure[R any](a *app, f *perfFlags, unit func(float64) string,
+func measure[R any](a *app, c perf.Config, asJSON bool, unit func(float64) string,
 	do func(context.Context, perf.Config, *perf.Options) (R, error), print func(io.Writer, *R), interrupted func(*R) bool,
 ) error {
-	c, err := f.config()
-	if err != nil {
-		return err
-	}
 	p := progress{to: a.stderr, on: a.progress, unit: unit}
 	r, err := do(a.ctx, c, &perf.Options{Progress: p.show})
 	p.clear()
 	if err != nil {
 		return err
 	}
-	if f.JSON {
+	if asJSON {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetIndent("", "  ")
 		err = enc.Encode(&r)

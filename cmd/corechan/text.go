@@ -23,11 +23,24 @@ func printPingpong(w io.Writer, r *perf.PingpongReport) {
 		fmt.Fprintf(t, "%s\t%s\t\t\t\n", row.name, nanoseconds(row.ns))
 	}
 	t.print(w)
+	if len(r.Rivals) > 0 {
+		t := newTable()
+		fmt.Fprintf(t, "p50 beside\tround trip\t%s to it\tcores busy\t\n", r.Wait)
+		for _, v := range append([]perf.Rival{{Wait: r.Wait, P50Ns: r.P50Ns, Ratio: 1, BusyCores: r.BusyCores}}, r.Rivals...) {
+			fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f\t\n", v.Wait, nanoseconds(v.P50Ns), v.Ratio, v.BusyCores)
+		}
+		fmt.Fprintln(w)
+		t.print(w)
+	}
 	fmt.Fprintf(w, "\nLimit: %s on the same threads. Middle half of the slices' ratios: %.2f to %.2f.\n",
 		r.Limit, r.RatioLow, r.RatioHigh)
 	fmt.Fprintf(w, "Allocations per round trip, both sides: %s. A clock read: %s, not subtracted.\n",
 		plain(r.AllocsPerOp), nanoseconds(r.TimerNs))
-	fmt.Fprintf(w, "Measured: %s round trips, %s.\n", grouped(float64(r.Count)), effort(r.Seconds, r.Slices, r.Runs))
+	pauses := ""
+	if r.PauseNs > 0 {
+		pauses = " after pauses of " + nanoseconds(float64(r.PauseNs))
+	}
+	fmt.Fprintf(w, "Measured: %s round trips%s, %s.\n", grouped(float64(r.Count)), pauses, effort(r.Seconds, r.Slices, r.Runs))
 }
 
 func printStream(w io.Writer, r *perf.StreamReport) {

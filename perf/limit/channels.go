@@ -82,6 +82,9 @@ func (h *channelPingpong) Run(s *measure.Slice) error {
 		}
 		<-h.mine
 		measure.Drain(h.dst, h.spot.in)
+		if s.Pause != 0 {
+			last += h.clock.Think(s.Pause)
+		}
 		measure.Fill(h.spot.out, h.src, uint64(i))
 		h.theirs <- struct{}{}
 		now := h.clock.Now()

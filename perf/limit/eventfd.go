@@ -57,6 +57,9 @@ func (e *eventfd) Run(s *measure.Slice) error {
 			return err
 		}
 		measure.Drain(e.dst, e.spot.in)
+		if s.Pause != 0 {
+			last += e.clock.Think(s.Pause)
+		}
 		seq++
 		measure.Fill(e.spot.out, e.src, seq)
 		if err := ring(e.theirs); err != nil {

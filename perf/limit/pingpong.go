@@ -2,6 +2,7 @@ package limit
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/corechan/corechan/internal/atomics"
 	"github.com/corechan/corechan/perf/measure"
@@ -34,7 +35,7 @@ func (p *pingpong) Run(s *measure.Slice) error {
 		return p.answer(s)
 	}
 	for i := range p.spots {
-		if !p.lead(&p.spots[i], share(s.Warm, i, len(p.spots)), nil) {
+		if !p.lead(&p.spots[i], share(s.Warm, i, len(p.spots)), s.Pause, nil) {
 			return measure.ErrStopped
 		}
 	}
@@ -42,7 +43,7 @@ func (p *pingpong) Run(s *measure.Slice) error {
 	s.Begin = p.clock.Now()
 	for i := range p.spots {
 		n := share(s.Count, i, len(p.spots))
-		if !p.lead(&p.spots[i], n, s.Samples[done:done+n]) {
+		if !p.lead(&p.spots[i], n, s.Pause, s.Samples[done:done+n]) {
 			return measure.ErrStopped
 		}
 		done += n
@@ -53,7 +54,7 @@ func (p *pingpong) Run(s *measure.Slice) error {
 
 // lead makes n round trips at one spot. The time of a round trip runs from one publish to the next, so that the clock is
 // read while the line is on its way and its cost, which would be a good part of the whole, falls on neither.
-func (p *pingpong) lead(at *spot, n int, samples []int64) bool {
+func (p *pingpong) lead(at *spot, n int, pause time.Duration, samples []int64) bool {
 	if n == 0 {
 		return true
 	}
@@ -66,6 +67,9 @@ func (p *pingpong) lead(at *spot, n int, samples []int64) bool {
 			return false
 		}
 		measure.Drain(p.dst, at.in)
+		if pause != 0 {
+			last += p.clock.Think(pause)
+		}
 		seq++
 		measure.Fill(at.out, p.src, seq)
 		atomics.StoreRelease(at.mine, seq) // (1)

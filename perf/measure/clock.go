@@ -28,6 +28,16 @@ func NewClock() (Clock, error) {
 // Now returns the nanoseconds of CLOCK_MONOTONIC. It is time.Since, which reads one clock where time.Now reads two.
 func (c *Clock) Now() int64 { return c.mono + int64(time.Since(c.base)) }
 
+// Think keeps the thread busy for at least d, and returns how long it was.
+func (c *Clock) Think(d time.Duration) int64 {
+	begin := c.Now()
+	for {
+		if thought := c.Now() - begin; thought >= int64(d) {
+			return thought
+		}
+	}
+}
+
 // Unix turns what Now returned into Unix time in nanoseconds.
 func (c *Clock) Unix(now int64) int64 { return now + c.wall }
 

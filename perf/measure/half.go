@@ -3,6 +3,7 @@ package measure
 import (
 	"errors"
 	"sync/atomic"
+	"time"
 )
 
 // ErrStopped is what Run returns when Stop ended it.
@@ -35,6 +36,10 @@ type Slice struct {
 	Index int // of the slices of this half, from 0
 	Warm  int // exchanges to make before those that count; a stream makes none
 	Count int // exchanges that count: round trips, or messages of a stream
+
+	// Pause is how long the near half of a ping-pong thinks between one answer and its next message, busy. It is not
+	// part of any sample.
+	Pause time.Duration
 
 	// Samples has room for Count round trips, in nanoseconds, on the near half of a ping-pong; nil elsewhere.
 	Samples []int64

@@ -76,12 +76,37 @@ func (c *conn) readMessage() (hello, *fd.FD, error) {
 	return a, fds[0], nil
 }
 
+// readSegment reads the peer's HELLO and maps its segment.
+func (c *conn) readSegment(o *Options) (hello, *ring.Segment, error) {
+	said, f, err := c.readMessage()
+	if err != nil {
+		return hello{}, nil, err
+	}
+	defer f.Close()
+	s, err := ring.Open(f, o.MaxRing, o.Ring.Prefault)
+	if err == nil && s.Capacity() == 0 {
+		_ = s.Close()
+		err = fmt.Errorf("%w: segment without records", ErrHandshake)
+	}
+	if err != nil {
+		return hello{}, nil, err
+	}
+	return said, s, nil
+}
+
 func (c *conn) readRest(buf []byte) (a hello, fds []*fd.FD, err error) {
 	_, n, err := parsePrefix(buf)
 	if err != nil {
 		return a, nil, err
 	}
+	if n == prefixSize {
+		_, err = parse(buf[:n])
+		return a, nil, err
+	}
 	fds, err = c.read(buf[prefixSize:n])
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return a, nil, err
 	}
@@ -120,7 +145,7 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 	own, ownFD, err := ring.Create("corechan", &o.Ring)
 	if err != nil {
 		if !dialer {
-			_ = c.write(encodeRefuse("listener has no memory for a ring"), nil)
+			_ = c.write(encodeRefuse(err.Error()), nil)
 		}
 		return nil, err
 	}
@@ -136,19 +161,17 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 		ours.flags |= flagBarrier
 	}
 	if dialer {
-		if err := c.write(encodeHello(ours), ownFD); err != nil {
+		// A listener may have refused and hung up before it was greeted; then what it said can be read all the same.
+		if err := c.write(encodeHello(ours), ownFD); err != nil && !errors.Is(err, syscall.EPIPE) {
 			return nil, err
 		}
 	}
-	said, peerFD, err := c.readMessage()
-	var theirs *ring.Segment
+	said, theirs, err := c.readSegment(o)
+	var b *bell
 	if err == nil {
-		theirs, err = ring.Open(peerFD, o.MaxRing, o.Ring.Prefault)
-		_ = peerFD.Close()
-	}
-	if err == nil && theirs.Capacity() == 0 {
-		err = fmt.Errorf("%w: segment without records", ErrHandshake)
-		_ = theirs.Close()
+		if b, err = newBell(sock, o.Engine); err != nil {
+			_ = theirs.Close()
+		}
 	}
 	if err != nil {
 		if !dialer {
@@ -158,14 +181,10 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 	}
 	if !dialer {
 		if err := c.write(encodeHello(ours), ownFD); err != nil {
+			_ = b.Close()
 			_ = theirs.Close()
 			return nil, err
 		}
-	}
-	b, err := newBell(sock, o.Engine)
-	if err != nil {
-		_ = theirs.Close()
-		return nil, err
 	}
 	var barrier func()
 	if ours.flags&said.flags&flagBarrier != 0 {
@@ -193,9 +212,17 @@ func closeFDs(list []*fd.FD) {
 
 // session does the handshake on a connected socket, which is its own from then on.
 func session(ctx context.Context, sock *fd.FD, o *Options, dialer bool, addr string) (*engine.Session, error) {
-	stop := context.AfterFunc(ctx, func() { _ = fd.Shutdown(sock.Int()) })
+	shut := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = fd.Shutdown(sock.Int())
+		close(shut)
+	})
 	l, err := shake(sock, o, dialer, addr)
-	if !stop() && err == nil {
+	stopped := stop()
+	if !stopped {
+		<-shut // it uses the number of the socket, which is closed below
+	}
+	if !stopped && err == nil {
 		_ = l.Bell.Close()
 		_ = l.Close()
 		return nil, ctx.Err()

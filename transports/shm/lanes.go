@@ -54,6 +54,10 @@ func (l *lanes) accept(list []engine.Attachment) (_ *engine.Link, _ []engine.Att
 	if err != nil {
 		return nil, nil, err
 	}
+	if theirs.Capacity() == 0 {
+		_ = theirs.Close()
+		return nil, nil, fmt.Errorf("%w: lane's segment without records", ErrHandshake)
+	}
 	own, ownFD, err := ring.Create("corechan-lane", &ring.Options{Capacity: ring.MinCapacity})
 	if err != nil {
 		_ = theirs.Close()

@@ -275,6 +275,8 @@ func answer(ctx context.Context, s *engine.Session) error {
 	err := echo(ctx, s)
 	if end := s.Err(); end != nil {
 		err = end
+	} else if ctx.Err() == nil {
+		err = fmt.Errorf("the session goes on after %v", err) //nolint:errorlint // so that no cause is found
 	}
 	_ = s.Close()
 	all.Wait()
@@ -376,14 +378,19 @@ type child struct {
 func startChild(t testing.TB, name string, env ...string) *child {
 	t.Helper()
 	c := &child{t: t, cmd: childCommand(t, name, env...)}
+	c.start()
+	return c
+}
+
+func (c *child) start() {
+	c.t.Helper()
 	c.in = must(c.cmd.StdinPipe())
 	c.out = bufio.NewScanner(must(c.cmd.StdoutPipe()))
 	c.cmd.Stderr = &c.errs
 	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	t.Cleanup(c.kill)
-	return c
+	c.t.Cleanup(c.kill)
 }
 
 func childCommand(t testing.TB, name string, env ...string) *exec.Cmd {

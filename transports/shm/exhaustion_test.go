@@ -1,0 +1,253 @@
+package shm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/fd"
+	"github.com/corechan/corechan/transports/shm"
+)
+
+// enough descriptors for everything that is tried here.
+const enough = 12
+
+func TestAListenerOutOfDescriptorsSaysSoAndRecovers(t *testing.T) {
+	residue(t)
+	for _, withNeighbour := range []bool{false, true} {
+		t.Run(fmt.Sprintf("neighbour=%v", withNeighbour), func(t *testing.T) {
+			addr := address()
+			c := startChild(t, "serve", "ADDR="+addr)
+			c.hear()
+			o := &shm.Options{Engine: newEngine(t, engine.Config{})}
+			dial(t, addr, o).Close()
+			c.tell("ended")
+			c.tell("warm")
+			var neighbour *client
+			if withNeighbour {
+				neighbour = dial(t, addr, o)
+				neighbour.goesOn(t)
+			}
+			before := c.tell("open")
+			for free := range enough {
+				c.tell("limit %d", free)
+				dialed := make(chan error, 1)
+				go func() {
+					s, err := newClient(watchdog(t), addr, o)
+					if err == nil {
+						err = s.roundTrip(watchdog(t))
+						_ = s.Close()
+					}
+					dialed <- err
+				}()
+				if free == 0 {
+					if said := c.tell("logged accept failed"); !strings.Contains(said, fd.ErrExhausted.Error()) {
+						t.Errorf("accept failed: %s", said)
+					}
+					if neighbour != nil {
+						neighbour.goesOn(t)
+					}
+					c.tell("restore")
+				}
+				err := within(t, "Dial", dialed)
+				if free > 0 {
+					c.tell("restore")
+				}
+				if err == nil {
+					c.tell("ended")
+				} else if free == 0 || !errors.Is(err, shm.ErrRefused) ||
+					!strings.Contains(err.Error(), fd.ErrExhausted.Error()) && !strings.Contains(err.Error(), fd.ErrTruncated.Error()) {
+					t.Errorf("%d free: %v", free, err)
+				}
+				if neighbour != nil {
+					neighbour.goesOn(t)
+				}
+				if free == enough-1 && err != nil {
+					t.Errorf("%d free: %v", free, err)
+				}
+			}
+			after := before
+			if !poll(func() bool { after = c.tell("open"); return after == before }) {
+				t.Errorf("%s at the start, %s at the end", before, after)
+			}
+		})
+	}
+}
+
+func TestADialerOutOfDescriptorsGetsANamedError(t *testing.T) {
+	residue(t)
+	addr := address()
+	serve(t, addr, shm.Options{}, engine.Config{})
+	neighbour := dial(t, addr, &shm.Options{Engine: newEngine(t, engine.Config{})})
+	for _, what := range []string{"exhausted", "exhausted with a neighbour"} {
+		if said := startChild(t, "dial", "ADDR="+addr).tell("%s", what); said != "ok" {
+			t.Error(said)
+		}
+		neighbour.goesOn(t)
+	}
+}
+
+// openFDs counts the descriptors of this process.
+func openFDs() int {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		panic(err)
+	}
+	return len(list)
+}
+
+// tryWith calls f with fewer and fewer descriptors missing, until it succeeds, and checks that it leaves none behind.
+func tryWith(f func() error) error {
+	before := openFDs()
+	failed := 0
+	for free := range enough {
+		restore, err := lowerLimit(free)
+		if err != nil {
+			return err
+		}
+		err = f()
+		restore()
+		if !poll(func() bool { return openFDs() == before }) {
+			return fmt.Errorf("%d free: %w, then %d open, %d at the start", free, err, openFDs(), before)
+		}
+		if err == nil {
+			if failed == 0 {
+				return errors.New("nothing failed")
+			}
+			return nil
+		}
+		failed++
+		if !errors.Is(err, fd.ErrExhausted) && !errors.Is(err, fd.ErrTruncated) {
+			return fmt.Errorf("%d free: %w", free, err)
+		}
+	}
+	return errors.New("nothing succeeded")
+}
+
+func dialExhausted(ctx context.Context, addr string, withNeighbour bool) error {
+	eng := must(engine.New(engine.Config{}))
+	o := &shm.Options{Engine: eng}
+	if withNeighbour {
+		c, err := newClient(ctx, addr, o)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+	}
+	return tryWith(func() error {
+		if !withNeighbour {
+			o.Engine = must(engine.New(engine.Config{})) // whose loop needs descriptors too
+			defer o.Engine.Shutdown(context.Background())
+		}
+		s, err := shm.Dial(ctx, addr, o)
+		if err == nil {
+			_ = s.Close()
+		}
+		return err
+	})
+}
+
+func TestAnOpenerOfLanesOutOfDescriptorsGetsANamedErrorAndItsSessionGoesOn(t *testing.T) {
+	residue(t)
+	addr := address()
+	serve(t, addr, shm.Options{}, engine.Config{})
+	if said := startChild(t, "dial", "ADDR="+addr).tell("lanes"); said != "ok" {
+		t.Error(said)
+	}
+}
+
+func lanesExhausted(ctx context.Context, addr string) error {
+	c, err := newClient(ctx, addr, &shm.Options{Engine: must(engine.New(engine.Config{}))})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.roundTrip(ctx); err != nil {
+		return err
+	}
+	err = tryWith(func() error {
+		// A session of its own for what succeeds, so that it can be taken back.
+		_, err := engine.OpenLane[engine.Raw](ctx, c.Session, "nobody accepts this", nil)
+		if err == nil {
+			_ = c.Close()
+			return errDone
+		}
+		if rerr := c.roundTrip(ctx); rerr != nil {
+			return fmt.Errorf("the session, after %w: %w", err, rerr)
+		}
+		return err
+	})
+	if errors.Is(err, errDone) {
+		return nil
+	}
+	return err
+}
+
+var errDone = errors.New("done")
+
+func TestAnAcceptorOfLanesOutOfDescriptorsRefusesThemByName(t *testing.T) {
+	residue(t)
+	addr := address()
+	c := startChild(t, "serve", "ADDR="+addr)
+	c.hear()
+	o := &shm.Options{Engine: newEngine(t, engine.Config{})}
+	client := dial(t, addr, o)
+	client.goesOn(t)
+	c.tell("warm")
+	before := c.tell("open")
+	refused := 0
+	for free := range enough {
+		c.tell("limit %d", free)
+		lane, err := engine.OpenLane[engine.Raw](watchdog(t), client.Session, "nobody accepts this", nil)
+		c.tell("restore")
+		if err == nil {
+			_ = lane.Close()
+			break
+		}
+		refused++
+		if !errors.Is(err, engine.ErrLimit) || !strings.Contains(err.Error(), "descriptors") {
+			t.Errorf("%d free: %v", free, err)
+		}
+		client.goesOn(t)
+		after := before
+		if !poll(func() bool { after = c.tell("open"); return after == before }) {
+			t.Errorf("%d free: %s at the start, %s at the end", free, before, after)
+		}
+	}
+	if refused == 0 || refused == enough {
+		t.Errorf("%d of %d lanes were refused", refused, enough)
+	}
+}
+
+// Waiting for a context in a blocking call needs an eventfd, but can do without.
+func TestASessionGoesOnWithoutDescriptors(t *testing.T) {
+	residue(t)
+	addr := address()
+	serve(t, addr, shm.Options{}, engine.Config{Wait: engine.Block})
+	if said := startChild(t, "dial", "ADDR="+addr).tell("block"); said != "ok" {
+		t.Error(said)
+	}
+}
+
+func blockExhausted(ctx context.Context, addr string) error {
+	c, err := newClient(context.Background(), addr, &shm.Options{Engine: must(engine.New(engine.Config{Wait: engine.Block}))})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	restore, err := lowerLimit(0)
+	if err != nil {
+		return err
+	}
+	defer restore()
+	for range 1000 {
+		if err := c.roundTrip(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
