@@ -138,6 +138,9 @@ func (b *ProcessBell) Shutdown() {
 	b.peer.gone = nil
 	b.mu.Unlock()
 	close(b.down)
+	if f := b.notify.Load(); f != nil {
+		(*f)() // a loop sleeps for this bell
+	}
 	b.peer.Interrupt()
 	if gone != nil {
 		gone()

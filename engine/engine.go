@@ -76,8 +76,9 @@ type Engine struct {
 	sessions map[*Session]struct{}
 	closers  map[Closer]struct{} // listeners
 	loops    *netpoll.Group      // run handlers
+	polled   int                 // ports that a loop polls
 	service  *netpoll.Loop       // watches sockets
-	users    int
+	users    int                 // of service
 	idle     chan struct{} // closed when the last session has gone, while closing
 }
 
@@ -179,12 +180,37 @@ func (e *Engine) Service() (loop *netpoll.Loop, release func(), err error) {
 func (e *Engine) release() {
 	e.mu.Lock()
 	e.users--
-	var service *netpoll.Loop
-	var loops *netpoll.Group
-	if e.users == 0 && (e.shared || e.closing) {
-		service, loops = e.service, e.loops
-		e.service, e.loops = nil, nil
+	service, loops := e.unused()
+	e.mu.Unlock()
+	closeLoops(service, loops)
+}
+
+// unused takes the loops that nobody uses and nobody will, for closeLoops. Called with mu held.
+func (e *Engine) unused() (service *netpoll.Loop, loops *netpoll.Group) {
+	if !e.shared && !e.closing {
+		return nil, nil
 	}
+	if e.users == 0 {
+		service, e.service = e.service, nil
+	}
+	if e.polled == 0 {
+		loops, e.loops = e.loops, nil
+	}
+	return service, loops
+}
+
+// enterLoop counts one more port that a loop polls, leaveLoop one less: a loop that ended before it has seen a port's end
+// would leave the port's memory behind.
+func (e *Engine) enterLoop() {
+	e.mu.Lock()
+	e.polled++
+	e.mu.Unlock()
+}
+
+func (e *Engine) leaveLoop() {
+	e.mu.Lock()
+	e.polled--
+	service, loops := e.unused()
 	e.mu.Unlock()
 	closeLoops(service, loops)
 }
@@ -202,7 +228,7 @@ func closeLoops(service *netpoll.Loop, loops *netpoll.Group) {
 	}
 }
 
-// loop returns the loop for the handlers of one more session.
+// loop returns the loop for the handlers of one more session, and keeps it until leaveLoop.
 func (e *Engine) loop() (*netpoll.Loop, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -217,6 +243,7 @@ func (e *Engine) loop() (*netpoll.Loop, error) {
 		}
 		e.loops = g
 	}
+	e.polled++
 	return e.loops.Least(), nil
 }
 
@@ -310,12 +337,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	<-idle
 
 	e.mu.Lock()
-	service, loops := e.service, e.loops
-	if e.users == 0 {
-		e.service, e.loops = nil, nil
-	} else {
-		service, loops = nil, nil // with the last release
-	}
+	service, loops := e.unused() // what is used ends with its last use
 	e.mu.Unlock()
 	closeLoops(service, loops)
 	return err
@@ -328,7 +350,7 @@ func (s *Session) drain(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer p.giveTx()
-	if _, err := p.reserveSlow(ctx, s.link.MaxRecord); err == nil {
+	if _, err := p.reserveSlow(ctx, s.link.MaxRecord, nil); err == nil {
 		p.prod.Abort()
 	}
 	return ctx.Err()

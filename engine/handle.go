@@ -25,11 +25,13 @@ type handler interface {
 // engine's loops, pinned to its core, one message after the other, without a change of goroutine. The message is good until f
 // returns.
 //
-// f must not block: its loop serves other sessions too. It may Send; on a ring that is full it waits until ctx is
-// done, which is when the session ends. An error of f ends the channel with it. A panic is not caught.
+// f must not block: its loop serves other sessions too. It may Send; while that waits for credit or space, the loop reads
+// on, and messages for handlers wait in turn. ctx is done when the session ends. An error of f ends the channel
+// with it, and so does a message that is not a T. A panic is not caught: it ends the process.
 //
 // With a Listener, register before peers come: sessions that it has then are not handed out by Accept. With a
-// Session, register before anybody receives on it; afterwards its other channels get their messages through the loop.
+// Session, register before anybody receives on it: Handle waits for the Receive or Accept that polls. Afterwards its other
+// channels get their messages through the loop.
 func Handle[T any](to Handlers, name string, f func(ctx context.Context, v *T) error) error {
 	codec, err := codecOf[T]()
 	if err != nil {
@@ -70,15 +72,78 @@ func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
 	}
 	r.p.mu.Unlock()
 	if r.p != s.port { // a lane: its port needs the loop as well
-		if err := r.p.runOn(s.port.loop.Load()); err != nil {
+		if err := r.p.runOn(s.port.loop.Load(), s.eng); err != nil {
 			r.p.fail(err)
 		}
+	}
+}
+
+// mayHandle reports whether r's handler may be called now: on its loop, not within another handler, and not before
+// what came earlier. Called with the rx token held.
+func (p *port) mayHandle(r *recvEnd) bool {
+	return !p.handling && r.queued.Load() == 0 && p.loop.Load() != nil
+}
+
+// handle has a handler called with a message in the ring. Called with the rx token held.
+func (p *port) handle(r *recvEnd, handler func([]byte, error), payload []byte) {
+	p.handling = true
+	handler(payload, nil)
+	p.handling = false
+	if owed := r.owedHere; r.window != 0 && owed >= r.window/2 {
+		r.owedHere = 0
+		r.grant(owed)
+	}
+	p.runBacklog()
+}
+
+// addBacklog notes that messages for a handler wait in r's inbox, or its end. Called with the rx token held.
+func (p *port) addBacklog(r *recvEnd) {
+	if !r.waiting {
+		r.waiting = true
+		p.backlog = append(p.backlog, r)
+	}
+	p.runBacklog()
+}
+
+// runBacklog has the handlers called with what waits for them, if that may be now. Called with the rx token held.
+func (p *port) runBacklog() {
+	for len(p.backlog) != 0 && !p.handling && p.loop.Load() != nil {
+		r := p.backlog[0]
+		p.backlog[0] = nil
+		p.backlog = p.backlog[1:]
+		r.waiting = false
+		p.handling = true
+		r.drain()
+		p.handling = false
+	}
+}
+
+// drain has the handler called with what is in the inbox, and with the end.
+func (r *recvEnd) drain() {
+	r.p.mu.Lock()
+	handler := r.handler
+	r.p.mu.Unlock()
+	for {
+		buf, err := r.take()
+		switch {
+		case buf != nil:
+			handler(buf.B, nil)
+			inboxes.Put(buf)
+			continue
+		case err != nil && !errors.Is(err, errClosed):
+			handler(nil, err)
+		}
+		return
 	}
 }
 
 // addHandler implements Handlers.
 func (s *Session) addHandler(name string, h handler) error {
 	p := s.port
+	loop, err := s.run()
+	if err != nil {
+		return err
+	}
 	p.mu.Lock()
 	if _, taken := s.handlers[name]; taken {
 		p.mu.Unlock()
@@ -92,23 +157,38 @@ func (s *Session) addHandler(name string, h handler) error {
 	delete(s.offered, name)
 	s.unclaimed -= len(offered)
 	p.mu.Unlock()
-	if p.loop.Load() == nil {
-		loop, err := s.eng.loop()
-		if err != nil {
-			return err
-		}
-		if err := p.runOn(loop); err != nil {
-			return err
-		}
-	}
 	for _, r := range offered {
 		h.attach(s, r)
+		if r.p == p { // it may have messages already
+			_ = loop.Post(func() {
+				if p.failure() == nil {
+					p.addBacklog(r)
+				} else {
+					r.drain()
+				}
+			})
+		}
 	}
 	return nil
 }
 
-// runOn makes a loop the poller of the port, for good. It waits for the poller that there is.
-func (p *port) runOn(loop *netpoll.Loop) error {
+// run gives the session a loop, if it has none.
+func (s *Session) run() (*netpoll.Loop, error) {
+	s.running.Lock()
+	defer s.running.Unlock()
+	if loop := s.port.loop.Load(); loop != nil {
+		return loop, s.port.failure()
+	}
+	loop, err := s.eng.loop()
+	if err != nil {
+		return nil, err
+	}
+	defer s.eng.leaveLoop() // runOn has a use of its own
+	return loop, s.port.runOn(loop, s.eng)
+}
+
+// runOn makes a loop of eng's the poller of the port, for good. It waits for the poller that there is.
+func (p *port) runOn(loop *netpoll.Loop, eng *Engine) error {
 	for !p.rx.tryOrWait() {
 		select {
 		case <-p.rx.freed:
@@ -116,7 +196,8 @@ func (p *port) runOn(loop *netpoll.Loop) error {
 			return p.failure()
 		}
 	}
-	lp := &loopPoller{p: p}
+	lp := &loopPoller{p: p, eng: eng}
+	eng.enterLoop()
 	p.loop.Store(loop)
 	p.bell.Notify(loop.Wake)
 	lp.mu.Lock() // until the registration is known
@@ -130,6 +211,7 @@ func (p *port) runOn(loop *netpoll.Loop) error {
 	if err != nil {
 		p.loop.Store(nil)
 		p.giveRx()
+		eng.leaveLoop()
 		return fmt.Errorf("engine: %w", err)
 	}
 	return nil
@@ -138,6 +220,7 @@ func (p *port) runOn(loop *netpoll.Loop) error {
 // A loopPoller polls a port on a loop. It holds the rx token until the port has failed.
 type loopPoller struct {
 	p    *port
+	eng  *Engine
 	over bool
 
 	mu  sync.Mutex
@@ -151,12 +234,13 @@ func (l *loopPoller) Poll(budget int) int {
 		return 0
 	}
 	gone := p.attention.Load()&attGone != 0
+	p.runBacklog()
 	n, err := p.turn(budget)
 	if err == nil {
 		err = p.pollerDuties()
 	}
 	if err == nil && gone && n == 0 {
-		err = p.broken(ErrPeerGone)
+		err = p.broken(p.owner.lastWord(context.Background()))
 	}
 	if err != nil {
 		l.over = true
@@ -164,6 +248,7 @@ func (l *loopPoller) Poll(budget int) int {
 		_ = l.reg.Close()
 		l.mu.Unlock()
 		p.giveRx()
+		l.eng.leaveLoop()
 	}
 	return n
 }
@@ -191,7 +276,7 @@ func (l *loopPoller) Arm() bool {
 	}
 	p.armControl()
 	p.afterArm()
-	return p.cons.Ready() || p.attention.Load()&^attControl != 0
+	return p.cons.Ready() || len(p.backlog) != 0 || p.attention.Load()&^attControl != 0
 }
 
 // Disarm implements netpoll.Poller.
@@ -200,8 +285,11 @@ func (l *loopPoller) Disarm() {
 		return
 	}
 	l.p.cons.Disarm()
-	if err := l.p.bell.Drain(); errors.Is(err, ErrPeerGone) {
+	switch err := l.p.bell.Drain(); {
+	case errors.Is(err, ErrPeerGone):
 		l.p.attend(attGone)
+	case err != nil:
+		l.p.fail(err)
 	}
 	l.p.wakeSpace()
 }

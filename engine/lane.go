@@ -20,6 +20,7 @@ type laneFrame struct {
 	frame  *control
 	give   []Attachment
 	queued bool
+	offer  *laneOffer // whose OPEN it is, if it is one
 }
 
 // nextControl and sentControl: see controller. Called with the tx token held, so that what is given has the order of
@@ -30,9 +31,10 @@ func (f *laneFrame) nextControl() (control, bool) {
 	}
 	if len(f.give) != 0 {
 		if err := f.p.bell.Give(f.give); err != nil {
-			// The peer is gone, or takes nothing: who waits for the lane has a context, and sees the session end.
-			closeAll(f.give)
-			f.give, f.frame = nil, nil
+			f.drop() // the peer is gone, or takes nothing
+			if f.offer != nil {
+				f.offer.end(err)
+			}
 			return control{}, false
 		}
 		f.give = nil
@@ -41,6 +43,12 @@ func (f *laneFrame) nextControl() (control, bool) {
 }
 
 func (f *laneFrame) sentControl(control) { f.frame = nil }
+
+// drop: see dropper.
+func (f *laneFrame) drop() {
+	closeAll(f.give)
+	f.give, f.frame = nil, nil
+}
 
 // A laneOffer is a lane that this side has opened and the peer has not answered yet. It is a condition to wait for.
 type laneOffer struct {
@@ -98,6 +106,9 @@ func (s *Session) openLane(ctx context.Context, name, codec string, o *LaneOptio
 	if s.link.Lanes == nil {
 		return nil, fmt.Errorf("engine: %s sessions have no lanes: %w; use Open", s.link.Transport, errors.ErrUnsupported)
 	}
+	if s.gone.Load() {
+		return nil, s.Err()
+	}
 	p := s.port
 	p.mu.Lock()
 	count := len(s.lanes) + len(s.offers)
@@ -118,7 +129,7 @@ func (s *Session) openLane(ctx context.Context, name, codec string, o *LaneOptio
 	if err != nil {
 		return nil, p.broken(&ProtocolError{What: "answer to a lane", Err: err})
 	}
-	lane := s.newLane(link)
+	lane := s.newLane(link, id, false)
 	end := newSendEnd(lane, id, name, s.maxMessage(link.MaxRecord))
 	end.codec = codec
 	lane.sends[id] = end
@@ -139,6 +150,7 @@ func (s *Session) offerLane(ctx context.Context, name, codec string, attachments
 		closeAll(attachments)
 		return nil, 0, err
 	}
+	o.offer = o
 	o.frame = &control{h: header{typ: frameOpen, flags: flagLane, attachments: uint16(len(attachments)), channel: id},
 		codec: codec, name: name}
 	if s.offers == nil {
@@ -159,6 +171,10 @@ func (s *Session) offerLane(ctx context.Context, name, codec string, attachments
 		return o.answer, id, o.err
 	}
 	o.over = true
+	if len(o.give) != 0 { // the OPEN was not sent, and need not be
+		o.drop()
+		o.frame = nil
+	}
 	return nil, id, err
 }
 
@@ -175,7 +191,7 @@ func (s *Session) err() error {
 
 // laneAnswered handles LANE: the peer has taken the lane, and gave what it adds to it. Called with the rx token held.
 func (s *Session) laneAnswered(h header, payload []byte) error {
-	if h.flags != 0 || h.arg != 0 || len(payload) != 0 || (h.channel%2 == 1) != s.link.Dialer || !s.everOpened(h.channel) {
+	if h.flags != 0 || h.arg != 0 || len(payload) != 0 || !s.everOpened(h.channel, false) {
 		return violation("LANE for channel %d is malformed", h.channel)
 	}
 	answer, err := s.port.bell.Take(int(h.attachments))
@@ -207,20 +223,17 @@ func (s *Session) laneOffered(h header, codec, name string) error {
 		closeAll(offer)
 		return violation("OPEN of a lane on a %s session", s.link.Transport)
 	}
-	p.mu.Lock()
-	count := len(s.lanes)
-	p.mu.Unlock()
-	if count >= s.limits.Lanes || s.unclaimedFull() {
+	if err := s.mayTakeLane(name); err != nil {
 		closeAll(offer) // the peer's OpenLane sees its half hung up
-		s.refuseLane(h.channel)
+		s.refuseLane(h.channel, err)
 		return nil
 	}
 	link, answer, err := s.link.Lanes.Accept(offer)
 	if err != nil {
 		return &ProtocolError{What: fmt.Sprintf("lane %q", name), Err: err}
 	}
-	lane := s.newLane(link)
-	r := newRecvEnd(lane, h.channel, name, codec, 0)
+	lane := s.newLane(link, h.channel, true)
+	r := newRecvEnd(lane, h.channel, name, codec, 0, s.limits.MaxMessage)
 	lane.recvs[h.channel] = r
 	if err := s.addLane(lane); err != nil {
 		closeAll(answer)
@@ -231,11 +244,18 @@ func (s *Session) laneOffered(h header, codec, name string) error {
 	return nil
 }
 
-// unclaimedFull reports whether no further channel may wait for an Accept.
-func (s *Session) unclaimedFull() bool {
+// mayTakeLane returns the limit that a further lane would exceed, if there is one.
+func (s *Session) mayTakeLane(name string) error {
 	s.port.mu.Lock()
 	defer s.port.mu.Unlock()
-	return s.unclaimed >= s.limits.Unclaimed
+	_, handled := s.handlers[name]
+	switch {
+	case len(s.lanes) >= s.limits.Lanes:
+		return &LimitError{What: "lanes", Limit: uint64(s.limits.Lanes)}
+	case !handled && s.unclaimed >= s.limits.Unclaimed:
+		return s.unclaimedFull()
+	}
+	return nil
 }
 
 func (s *Session) answerLane(id uint32, answer []Attachment) {
@@ -244,9 +264,9 @@ func (s *Session) answerLane(id uint32, answer []Attachment) {
 	s.port.sendControl(a, &a.queued)
 }
 
-func (s *Session) refuseLane(id uint32) {
-	text := (&LimitError{What: "lanes or unaccepted channels", Limit: uint64(s.limits.Lanes)}).Error()
-	a := &laneFrame{p: s.port, frame: &control{h: header{typ: frameReset, channel: id, arg: uint32(CodeLimit)}, payload: text}}
+func (s *Session) refuseLane(id uint32, err error) {
+	a := &laneFrame{p: s.port, frame: &control{h: header{typ: frameReset, channel: id, arg: uint32(CodeLimit)},
+		payload: cutText(err.Error())}}
 	s.port.sendControl(a, &a.queued)
 }
 
@@ -262,9 +282,10 @@ func (s *Session) laneRefused(id uint32, err error) bool {
 	return true
 }
 
-func (s *Session) newLane(l *Link) *port {
+func (s *Session) newLane(l *Link, id uint32, byPeer bool) *port {
 	lane := newPort(l, nil, newSpinner(s.eng.cfg.Wait, s.eng.cfg.SpinFor, &s.eng.spinners))
-	lane.owner = &laneOwner{s, lane}
+	lane.owner = &laneOwner{s, lane, id, byPeer}
+	lane.single = true
 	return lane
 }
 
@@ -292,20 +313,38 @@ func (s *Session) addLane(lane *port) error {
 
 // A laneOwner is the owner of a lane's port.
 type laneOwner struct {
-	s    *Session
-	lane *port
+	s      *Session
+	lane   *port
+	id     uint32
+	byPeer bool // the peer opened it, and sends
 }
 
 func (o *laneOwner) handleFrame(h header, _ []byte) error {
 	return violation("%v on a lane", h.typ)
 }
 
-func (o *laneOwner) everOpened(id uint32) bool { return o.s.everOpened(id) }
+func (o *laneOwner) everOpened(id uint32, byPeer bool) bool { return id == o.id && byPeer == o.byPeer }
 
 func (o *laneOwner) portFailed(error) {
 	o.s.port.mu.Lock()
 	delete(o.s.lanes, o.lane)
 	o.s.port.mu.Unlock()
+	o.s.removeIfOver()
+}
+
+// lastWord is the session's end, if that is what the peer has ended.
+func (o *laneOwner) lastWord(ctx context.Context) error {
+	p := o.s.port
+	if !o.s.gone.Load() {
+		p.peek(ctx) // its GOAWAY may be there already
+	}
+	if err := p.failure(); err != nil {
+		return err
+	}
+	if !o.s.gone.Load() {
+		return ErrPeerGone
+	}
+	return p.lastWords(ctx)
 }
 
 func closeAll(list []Attachment) {

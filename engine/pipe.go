@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"context"
+	"os"
+
 	"github.com/corechan/corechan/internal/membarrier"
 	"github.com/corechan/corechan/ring"
 )
@@ -21,7 +24,7 @@ func Pipe[T any]() (Receiver[T], Sender[T]) {
 	rx := newPort(pipeLink(b, a, bellB), pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
 	s := newSendEnd(tx, 1, "", a.MaxRecord()-HeaderSize)
 	s.codec = codec
-	r := newRecvEnd(rx, 1, "", codec, 0)
+	r := newRecvEnd(rx, 1, "", codec, 0, ring.MaxCapacity)
 	tx.sends[1] = s
 	rx.recvs[1] = r
 	return Receiver[T]{r}, Sender[T]{s}
@@ -33,7 +36,7 @@ func heapSegments(o *ring.Options) (a, b *ring.Segment) {
 	if err != nil {
 		panic(err)
 	}
-	b, err = ring.NewHeap(&ring.Options{Capacity: ring.MinCapacity})
+	b, err = ring.NewHeap(&ring.Options{Capacity: max(ring.MinCapacity, os.Getpagesize())})
 	if err != nil {
 		panic(err)
 	}
@@ -59,5 +62,6 @@ type pipeEnd struct{}
 func (pipeEnd) handleFrame(h header, _ []byte) error {
 	return violation("%v in a ring with one channel", h.typ)
 }
-func (pipeEnd) everOpened(id uint32) bool { return id == 1 }
-func (pipeEnd) portFailed(error)          {}
+func (pipeEnd) everOpened(id uint32, _ bool) bool { return id == 1 }
+func (pipeEnd) portFailed(error)                  {}
+func (pipeEnd) lastWord(context.Context) error    { return ErrPeerGone }

@@ -95,7 +95,11 @@ func (p *port) poll(ctx context.Context, c condition, want *recvEnd) (payload []
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			return nil, p.broken(p.owner.lastWord(ctx))
+			why := p.owner.lastWord(ctx)
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return nil, p.broken(why)
 		}
 		if err := p.pollerDuties(); err != nil {
 			return nil, err
@@ -287,6 +291,9 @@ func (p *port) sleep(ctx context.Context, c condition) error {
 	if errors.Is(err, ErrPeerGone) {
 		p.attend(attGone)
 		return nil
+	}
+	if err != nil && ctx.Err() == nil {
+		return p.broken(err) // the peer did something to the bell that it must not, or it is out of order
 	}
 	return err
 }

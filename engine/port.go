@@ -74,7 +74,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [640 - 544]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [640 - 560]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -104,8 +104,12 @@ type controller interface {
 	nextControl() (control, bool)
 	// sentControl is called after the frame was written, with port.mu held.
 	sentControl(control)
-	// dropControl is called instead of the others once the port has failed, with port.mu held.
-	dropControl()
+}
+
+// A dropper is a controller that holds something to be freed if its frames are not sent.
+type dropper interface {
+	// drop is called once the port has failed, with port.mu held.
+	drop()
 }
 
 // A control is a frame other than DATA.
@@ -187,7 +191,9 @@ func (p *port) fail(err error) {
 	clear(p.recvs)
 	clear(p.sends)
 	for _, c := range p.due {
-		c.dropControl()
+		if d, ok := c.(dropper); ok {
+			d.drop()
+		}
 	}
 	p.due = nil
 	close(p.failed)
@@ -216,6 +222,20 @@ func (p *port) sayByeLocked() {
 	if bye := p.bye.Swap(nil); bye != nil {
 		_ = p.writeFrame(bye) // a ring that is full has no room for it
 		p.bell.Shutdown()
+	}
+}
+
+// kick has the poller look once more at what it waits for, if it sleeps.
+func (p *port) kick() {
+	if p.rx.isHeld() && p.attention.Load()&attFailed == 0 {
+		p.bell.Interrupt()
+	}
+}
+
+// over says that a channel has ended, from both ends' view.
+func (p *port) over() {
+	if p.single {
+		p.attend(attOver)
 	}
 }
 

@@ -23,6 +23,9 @@ func (s Sender[T]) Reserve(ctx context.Context, n int) (Slot, error) {
 	if s.end == nil {
 		return Slot{}, errZero
 	}
+	if n < 0 {
+		panic("engine: Reserve of a negative size")
+	}
 	b, err := s.end.reserve(ctx, n)
 	if err != nil {
 		return Slot{}, err
@@ -38,7 +41,7 @@ func (s Slot) Bytes() []byte { return s.b }
 // Commit sends the first n bytes. It returns ErrSlot if the slot was committed or aborted before. n outside of the
 // slot panics.
 func (s Slot) Commit(n int) error {
-	_ = s.b[:n]
+	_ = s.b[:n:len(s.b)]
 	if s.end == nil || s.end.slot != unsafe.SliceData(s.b) {
 		return ErrSlot
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/valyala/bytebufferpool"
@@ -17,6 +18,8 @@ type recvEnd struct {
 	codec string
 	// window is the credit that the sender has when nothing is unread; 0 without flow control.
 	window uint64
+	// maxFrame is the size of the largest DATA frame that is taken, in bytes.
+	maxFrame int
 
 	// Under the rx token.
 	received uint64 // bytes of frames
@@ -39,11 +42,15 @@ type recvEnd struct {
 	queuedCtl bool
 	handler   func(payload []byte, err error)
 
-	_ [256 - 200]byte // as in port
+	// waiting: on port.backlog. Under the rx token.
+	waiting bool
+
+	_ [256 - 216]byte // as in port
 }
 
-func newRecvEnd(p *port, id uint32, name, codec string, window uint32) *recvEnd {
-	r := &recvEnd{p: p, id: id, name: name, codec: codec, window: uint64(window), changed: make(chan struct{}, 1)}
+func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
+	r := &recvEnd{p: p, id: id, name: name, codec: codec, window: uint64(window), changed: make(chan struct{}, 1),
+		maxFrame: HeaderSize + int(maxMessage)}
 	r.granted.Store(uint64(window))
 	return r
 }
@@ -101,7 +108,6 @@ func (r *recvEnd) fast() []byte {
 	}
 	for n := p.spin.begin(p.cons, p.prod); ; n-- {
 		if p.cons.Ready() {
-			p.spin.found(n)
 			frame, err := p.cons.Peek()
 			if err != nil || len(frame) < HeaderSize || r.queued.Load() != 0 {
 				break
@@ -109,6 +115,9 @@ func (r *recvEnd) fast() []byte {
 			kind, channel, _ := readHeader(frame)
 			if kind != kindData || channel != r.id || r.account(len(frame)) != nil {
 				break
+			}
+			if n != p.spin.rounds || p.spin.lulled {
+				p.spin.found(n, len(frame), p.cons.Pending())
 			}
 			p.cons.Advance(frame)
 			return frame[HeaderSize:]
@@ -140,8 +149,12 @@ func (r *recvEnd) done(buf *bytebufferpool.ByteBuffer) {
 	r.grant(owed)
 }
 
-// account checks a message against the credit. Called with the rx token held, for one that is read in place.
+// account checks a message against the limits. Called with the rx token held, for one that is read in place.
 func (r *recvEnd) account(frame int) error {
+	if frame > r.maxFrame {
+		return &ProtocolError{What: "DATA for channel " + strconv.Itoa(int(r.id)), Err: &LimitError{
+			What: "bytes a message", Got: uint64(frame - HeaderSize), Limit: uint64(r.maxFrame - HeaderSize)}}
+	}
 	n := uint64(ring.Stride(frame))
 	if r.window != 0 {
 		if r.received >= r.granted.Load() {
@@ -170,12 +183,8 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	if err := r.account(frame); err != nil {
 		return err
 	}
-	if handler != nil {
-		handler(payload, nil)
-		if owed := r.owedHere; r.window != 0 && owed >= r.window/2 {
-			r.owedHere = 0
-			r.grant(owed)
-		}
+	if handler != nil && p.mayHandle(r) {
+		p.handle(r, handler, payload)
 		return nil
 	}
 	if r.window != 0 {
@@ -194,6 +203,9 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	r.queued.Add(1)
 	p.mu.Unlock()
 	r.wake()
+	if handler != nil {
+		p.addBacklog(r)
+	}
 	return nil
 }
 
@@ -210,13 +222,14 @@ func (p *port) closed(h header, payload []byte) error {
 	if r != nil {
 		r.end(endOf(Code(h.arg), text))
 		handler = r.handler
+		p.over()
 	}
 	p.mu.Unlock()
 	if r == nil {
 		return p.unknown(h)
 	}
 	if handler != nil {
-		handler(nil, endOf(Code(h.arg), text))
+		p.addBacklog(r)
 	}
 	return nil
 }
@@ -319,6 +332,7 @@ func (r *recvEnd) close(reason error) error {
 	p.mu.Unlock()
 	r.wake()
 	if !over {
+		p.kick()
 		p.sendControl(r, &r.queuedCtl)
 	}
 	return nil
@@ -347,4 +361,5 @@ func (r *recvEnd) sentControl(c control) {
 		return
 	}
 	r.resetting = nil
+	r.p.over()
 }

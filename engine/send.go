@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
-	"sync/atomic"
+"sync/atomic"
 
 	"github.com/corechan/corechan/ring"
 )
@@ -33,6 +33,7 @@ type sendEnd struct {
 
 	// Under port.mu.
 	queued  bool
+	closed  bool     // by this side
 	closing *control // the CLOSE that is due
 	opening *control // the OPEN that is due, with its channel in use already
 
@@ -51,6 +52,7 @@ func (s *sendEnd) end(err error) bool {
 		return false
 	}
 	s.wake()
+	s.p.wakeSpace()
 	return true
 }
 
@@ -59,6 +61,14 @@ func (s *sendEnd) wake() {
 	case s.changed <- struct{}{}:
 	default:
 	}
+}
+
+// because returns why the channel has ended, if that is why a call failed with err, which may be its port's later end.
+func (s *sendEnd) because(ctx context.Context, err error) error {
+	if ended := s.err(); ended != nil && ctx.Err() == nil {
+		return ended
+	}
+	return err
 }
 
 func (s *sendEnd) err() error {
@@ -77,7 +87,7 @@ func (s *sendEnd) reserve(ctx context.Context, n int) ([]byte, error) {
 	}
 	if !p.tx.try() {
 		if err := p.takeTx(ctx); err != nil {
-			return nil, err
+			return nil, s.because(ctx, err)
 		}
 	}
 	if s.count++; s.count%peekEvery == 0 {
@@ -127,23 +137,22 @@ func (s *sendEnd) reserveSlow(ctx context.Context, n int) ([]byte, error) {
 		}
 		p.giveTx() // others may send while this channel waits for credit
 		if _, _, err := p.await(ctx, (*creditCondition)(s), nil); err != nil {
-			return nil, err
+			return nil, s.because(ctx, err)
 		}
+		s.wake() // for the next one who waits: there may be credit for both
 		if err := p.takeTx(ctx); err != nil {
-			return nil, err
+			return nil, s.because(ctx, err)
 		}
 	}
 	frame, err := p.prod.Reserve(HeaderSize + n)
 	if errors.Is(err, ring.ErrFull) {
-		frame, err = p.reserveSlow(ctx, HeaderSize+n)
+		frame, err = p.reserveSlow(ctx, HeaderSize+n, s)
 	} else {
 		err = p.txError(err)
 	}
-	if err == nil {
-		err = s.err() // it may have ended meanwhile
-		if err != nil {
-			p.prod.Abort()
-		}
+	if ended := s.err(); ended != nil && ctx.Err() == nil { // meanwhile
+		p.prod.Abort()
+		err = ended
 	}
 	if err != nil {
 		p.giveTx()
@@ -156,12 +165,8 @@ func (s *sendEnd) reserveSlow(ctx context.Context, n int) ([]byte, error) {
 // frames that were due, an OPEN among them, go first.
 func (s *sendEnd) lookAround(ctx context.Context) error {
 	p := s.p
-	a := p.attention.Load()
-	if a&attFailed != 0 {
-		return p.failure()
-	}
-	if a&attGone != 0 {
-		return ErrPeerGone
+	if p.attention.Load()&(attFailed|attGone) != 0 {
+		return s.because(ctx, p.lastWords(ctx))
 	}
 	for p.attention.Load()&attControl != 0 {
 		left, err := p.writeControl()
@@ -171,7 +176,7 @@ func (s *sendEnd) lookAround(ctx context.Context) error {
 		if !left {
 			break
 		}
-		if _, err := p.reserveSlow(ctx, 2*maxTextLen); err != nil {
+		if _, err := p.reserveSlow(ctx, 2*maxTextLen, s); err != nil {
 			return err
 		}
 		p.prod.Abort()
@@ -202,16 +207,20 @@ func (s *sendEnd) abort() {
 // close ends the channel for a reason, after everything sent before. It does not block.
 func (s *sendEnd) close(reason error) error {
 	p := s.p
-	if !s.end(errClosed) {
-		if err := s.err(); !errors.Is(err, errClosed) {
-			return nil // the channel ended already; nothing is left to say
-		}
+	p.mu.Lock()
+	if s.closed {
+		p.mu.Unlock()
 		return errClosed
 	}
+	s.closed = true
+	if !s.end(errClosed) {
+		p.mu.Unlock()
+		return nil // the channel ended already; nothing is left to say
+	}
 	code, text := reasonOf(reason)
-	p.mu.Lock()
 	s.closing = &control{h: header{typ: frameClose, channel: s.id, arg: uint32(code)}, payload: text}
 	p.mu.Unlock()
+	p.kick()
 	p.sendControl(s, &s.queued)
 	return nil
 }
@@ -235,6 +244,7 @@ func (s *sendEnd) sentControl(c control) {
 	}
 	s.closing = nil
 	delete(s.p.sends, s.id)
+	s.p.over()
 }
 
 // A creditCondition is met when the channel has credit, or has ended.
@@ -273,8 +283,10 @@ func (p *port) reset(h header, payload []byte) error {
 	}
 	p.mu.Lock()
 	s := p.sends[h.channel]
-	if s != nil && s.closing == nil {
+	if s != nil {
+		s.closing = nil // nobody would read it
 		delete(p.sends, h.channel)
+		p.over()
 	}
 	p.mu.Unlock()
 	reason := &ChannelError{Code: Code(h.arg), Text: string(payload)}
@@ -291,8 +303,12 @@ func (p *port) reset(h header, payload []byte) error {
 // unknown is about a frame for a channel that is not open: one that was is fine, for the frame may have crossed its
 // end; one that never was is a violation.
 func (p *port) unknown(h header) error {
-	if o, ok := p.owner.(interface{ everOpened(uint32) bool }); ok && o.everOpened(h.channel) {
+	byPeer := h.typ == frameData || h.typ == frameClose
+	switch {
+	case p.owner.everOpened(h.channel, byPeer):
 		return nil
+	case p.owner.everOpened(h.channel, !byPeer):
+		return violation("%v for channel %d, from its other end", h.typ, h.channel)
 	}
 	return violation("%v for channel %d, which was never opened", h.typ, h.channel)
 }

@@ -2,10 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // A Session is a link to one peer with its channels. It is made by a transport's Dial or Listen. Its methods may be used by
@@ -44,7 +47,10 @@ type Session struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the peer is gone or the session failed
+	isDone atomic.Bool
 	gone   atomic.Bool
+
+	running sync.Mutex // while a loop is chosen; before all others
 }
 
 // An acceptor waits for a channel of a name.
@@ -93,7 +99,12 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 
 // Err returns why the session ended, or nil while it goes on.
 func (s *Session) Err() error {
-	if err := s.port.failure(); err != nil {
+	p := s.port
+	if s.gone.Load() && p.failure() == nil && p.rx.try() { // nobody reads what the peer said last
+		_, _ = p.poll(context.Background(), never{}, nil)
+		p.giveRx()
+	}
+	if err := p.failure(); err != nil {
 		return err
 	}
 	if s.gone.Load() {
@@ -103,43 +114,57 @@ func (s *Session) Err() error {
 }
 
 // Close ends the session and its channels at once: everything waiting on them returns os.ErrClosed, and the peer's
-// channels end with ErrSessionClosed after what was sent before. It does not block. A second call does nothing and
-// returns nil.
+// channels end with ErrSessionClosed after what was sent before; with ErrPeerGone if the ring is full. It does not block.
+// A second call does nothing and returns nil.
 func (s *Session) Close() error { return s.CloseWith(nil) }
 
 // CloseWith is Close with a reason that the peer's channels end with.
 func (s *Session) CloseWith(reason error) error {
 	p := s.port
 	code, text := reasonOf(reason)
-	if p.failure() == nil && p.tx.try() {
+	bye := &control{h: header{typ: frameGoAway, arg: uint32(code)}, payload: text}
+	switch {
+	case p.failure() != nil:
+	case p.tx.try():
 		// Best effort: the peer that does not get it sees the socket close.
 		_, err := p.writeControl()
 		if err == nil {
-			_ = p.writeFrame(&control{h: header{typ: frameGoAway, arg: uint32(code)}, payload: text})
+			_ = p.writeFrame(bye)
 		}
 		p.giveTxAfterControl(err)
+	default: // who has the token sends it
+		p.bye.Store(bye)
 	}
 	p.fail(errClosed)
+	for _, l := range s.allLanes() { // those that the session's end had left to be read
+		l.fail(errClosed)
+	}
 	return nil
 }
 
-// PeerGone tells the session that its peer has died or hung up. Transports call it.
-func (s *Session) PeerGone() {
-	s.endDone()
-	s.port.peerGone()
+func (s *Session) allLanes() []*port {
 	s.port.mu.Lock()
+	defer s.port.mu.Unlock()
 	lanes := make([]*port, 0, len(s.lanes))
 	for p := range s.lanes {
 		lanes = append(lanes, p)
 	}
-	s.port.mu.Unlock()
-	for _, p := range lanes {
+	return lanes
+}
+
+// PeerGone tells the session that its peer has died or hung up. Transports call it.
+func (s *Session) PeerGone() {
+	s.gone.Store(true)
+	s.port.peerGone()
+	for _, p := range s.allLanes() {
 		p.peerGone()
 	}
+	s.endDone()
 }
 
 func (s *Session) endDone() {
-	if !s.gone.Swap(true) {
+	s.gone.Store(true)
+	if !s.isDone.Swap(true) {
 		close(s.done)
 		s.cancel()
 	}
@@ -151,22 +176,38 @@ func (s *Session) portFailed(err error) {
 	s.endDone()
 	p := s.port
 	p.mu.Lock()
-	lanes := s.lanes
-	s.lanes = nil
 	for _, a := range s.acceptors {
 		a.wake()
 	}
-	offers := s.offers
-	s.offers = nil
-	p.mu.Unlock()
-	for l := range lanes {
-		l.fail(err)
-	}
-	for _, o := range offers {
+	for _, o := range s.offers {
 		o.end(err)
 	}
-	s.eng.remove(s)
+	s.offers = nil
+	p.mu.Unlock()
+	// What the peer sent on lanes before it ended the session is still to be delivered.
+	read := errors.Is(err, ErrSessionClosed) || errors.Is(err, ErrPeerGone)
+	for _, l := range s.allLanes() {
+		if read && l.owner.(*laneOwner).byPeer {
+			l.peerGone()
+		} else {
+			l.fail(err)
+		}
+	}
+	s.removeIfOver()
 }
+
+// removeIfOver has the engine forget the session, if it and all its lanes have failed.
+func (s *Session) removeIfOver() {
+	s.port.mu.Lock()
+	over := s.port.err != nil && len(s.lanes) == 0
+	s.port.mu.Unlock()
+	if over {
+		s.eng.remove(s)
+	}
+}
+
+// lastWord: see frameHandler.
+func (s *Session) lastWord(context.Context) error { return ErrPeerGone }
 
 // nextID returns the id for a channel that this side opens: odd ones are the dialer's, even ones the listener's. They
 // are opened in this order, so the OPEN must be queued before port.mu, which is held, is released.
@@ -183,15 +224,13 @@ func (s *Session) nextID() (uint32, error) {
 	return id, nil
 }
 
-// everOpened reports whether the channel with an id is or was open.
-func (s *Session) everOpened(id uint32) bool {
-	if id == 0 {
-		return false
+// everOpened: see frameHandler.
+func (s *Session) everOpened(id uint32, byPeer bool) bool {
+	last := &s.lastID
+	if byPeer {
+		last = &s.peerID
 	}
-	if (id%2 == 1) == s.link.Dialer {
-		return id <= s.lastID.Load()
-	}
-	return id <= s.peerID.Load()
+	return id != 0 && (id%2 == 1) == (s.link.Dialer != byPeer) && id <= last.Load()
 }
 
 // handleFrame sees to the frames that concern the session. Called with the rx token held.
@@ -229,13 +268,30 @@ func (s *Session) opened(h header, payload []byte) error {
 		return err
 	}
 	if lane {
-		return s.laneOffered(h, codec, name)
+		err = s.laneOffered(h, codec, name)
+	} else {
+		r := newRecvEnd(s.port, h.channel, name, codec, s.limits.Window, s.limits.MaxMessage)
+		s.port.mu.Lock()
+		s.port.recvs[h.channel] = r
+		s.port.mu.Unlock()
+		s.offer(r)
 	}
-	r := newRecvEnd(s.port, h.channel, name, codec, s.limits.Window)
+	if err != nil {
+		return err
+	}
+	return s.checkDue()
+}
+
+// checkDue bounds what is to be said to a peer that does not read: it may open channels without end, and each is
+// refused.
+func (s *Session) checkDue() error {
 	s.port.mu.Lock()
-	s.port.recvs[h.channel] = r
+	n := len(s.port.due)
 	s.port.mu.Unlock()
-	s.offer(r)
+	if most := 2*s.limits.Channels + s.limits.Unclaimed + s.limits.Lanes; n > most {
+		return &ProtocolError{What: "peer opens channels and does not read what is answered",
+			Err: &LimitError{What: "answers", Got: uint64(n), Limit: uint64(most)}}
+	}
 	return nil
 }
 
@@ -253,20 +309,22 @@ func (s *Session) checkPeerID(id uint32) error {
 func (s *Session) offer(r *recvEnd) {
 	p := s.port
 	p.mu.Lock()
-	if h, ok := s.handlers[r.name]; ok {
-		p.mu.Unlock()
-		h.attach(s, r)
-		return
+	h, handled := s.handlers[r.name]
+	var err error
+	if r.p == p && len(p.recvs) > s.limits.Channels {
+		err = &LimitError{What: "open channels", Limit: uint64(s.limits.Channels)}
+	} else if !handled && s.unclaimed >= s.limits.Unclaimed {
+		err = s.unclaimedFull()
 	}
-	if s.unclaimed >= s.limits.Unclaimed || len(p.recvs) > s.limits.Channels {
-		what, limit := "channels that nobody has accepted", s.limits.Unclaimed
-		if len(p.recvs) > s.limits.Channels {
-			what, limit = "open channels", s.limits.Channels
-		}
+	if err != nil {
 		p.mu.Unlock()
-		err := &LimitError{What: what, Limit: uint64(limit)}
 		s.log.Warn("channel refused", "peer", s.link.Peer.Addr, "channel", r.name, "reason", err)
 		_ = r.close(&ChannelError{Code: CodeLimit, Text: err.Error()})
+		return
+	}
+	if handled {
+		p.mu.Unlock()
+		h.attach(s, r)
 		return
 	}
 	s.unclaimed++
@@ -278,10 +336,17 @@ func (s *Session) offer(r *recvEnd) {
 	p.mu.Unlock()
 }
 
+func (s *Session) unclaimedFull() error {
+	return &LimitError{What: "channels that nobody has accepted", Limit: uint64(s.limits.Unclaimed)}
+}
+
 // open opens a channel in the session's ring.
 func (s *Session) open(name, codec string) (*sendEnd, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
+	}
+	if s.gone.Load() {
+		return nil, s.Err()
 	}
 	p := s.port
 	end := newSendEnd(p, 0, name, s.maxMessage(s.link.MaxRecord))
@@ -325,6 +390,9 @@ func (s *Session) maxMessage(maxRecord int) int {
 func checkName(name string) error {
 	if name == "" || len(name) > MaxNameLen {
 		return fmt.Errorf("engine: channel name of %d bytes: it takes 1 to %d", len(name), MaxNameLen)
+	}
+	if !utf8.ValidString(name) {
+		return fmt.Errorf("engine: channel name %q is not UTF-8", name)
 	}
 	return nil
 }

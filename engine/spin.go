@@ -60,38 +60,49 @@ type spinner struct {
 	may    time.Duration
 
 	// lull is for how many turns of an empty loop fast leaves the ring alone after it found it empty; see begin.
-	lull  int
-	first int    // what begin returned
-	sent  uint64 // own tail, when begin was called last
+	lull   int
+	lulled bool   // begin did so
+	sent   uint64 // own tail, when begin was called last
 }
 
 const (
-	lullStep = 16
-	maxLull  = 192
+	minLull = 32
+	maxLull = 4096 // some 1.5 µs
 )
 
-// begin is called before fast looks, and returns how often it should.
+// begin is called before fast looks.
 //
 // A reader that looks again at once takes the tail's line, and the next record's, out of the hands of a producer that
-// streams, for every single message. So a reader that only receives, and was never kept waiting, leaves an empty ring
-// alone for a moment (up to about 0.1 µs), and finds several messages at once then. Whoever sends between two
-// receives, or has waited longer, looks at once: the latency of an answer, and of a message that comes alone, stays.
+// streams, for every single message. So a reader that only receives, and was not kept waiting, leaves an empty ring
+// alone for a moment, and finds several messages at once then; the moment grows as long as that is so, to a
+// microsecond and a half. Whoever sends between two receives, or has waited, looks at once: the latency of an
+// answer, and of a message that comes alone, stays.
 func (s *spinner) begin(cons *ring.Consumer, prod *ring.Producer) int {
+	s.lulled = false
+	if cons.Waiting() {
+		return s.rounds
+	}
 	if sent := prod.Tail(); sent != s.sent {
 		s.sent = sent
 		s.lull = 0
-	} else if s.lull != 0 && !cons.Waiting() {
+	} else if s.lull != 0 {
+		s.lulled = true
 		idle(s.lull)
 	}
-	s.first = s.rounds
 	return s.rounds
 }
 
-// found is called when the ring was ready with n looks left.
-func (s *spinner) found(n int) {
-	if waited := s.first - n; waited != 0 && waited < spinRound {
-		s.lull = min(s.lull+lullStep, maxLull)
+// found is called after the ring was ready with n looks left, for a frame of size bytes and pending bytes in all.
+func (s *spinner) found(n, size, pending int) {
+	switch waited := s.rounds - n; {
+	case s.lulled && pending <= 2*size:
+		s.lull /= 2
+	case s.lulled && pending < 64*size:
+		s.lull = min(2*s.lull, maxLull)
+	case s.lull == 0 && waited != 0 && waited < spinRound:
+		s.lull = minLull
 	}
+	s.lulled = false
 }
 
 // idle takes n turns of a loop that touches no memory.

@@ -73,6 +73,8 @@ func TestNoAllocForARecord(t *testing.T) {
 			{"looking around", func() {
 				e.c.Ready()
 				e.c.Unread()
+				e.c.Waiting()
+				e.p.Tail()
 				e.c.Held()
 				e.p.Free()
 				e.p.Head()

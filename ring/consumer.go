@@ -123,6 +123,9 @@ func (c *Consumer) Ready() bool {
 	return atomic.LoadUint64(c.tail) != c.pos
 }
 
+// Pending returns how many bytes are known to wait, of records that Next has not returned.
+func (c *Consumer) Pending() int { return int(c.seen - c.pos) }
+
 // Waiting reports whether a record is known to wait, without a look at the producer's memory.
 func (c *Consumer) Waiting() bool { return c.pos != c.seen }
 

@@ -45,6 +45,7 @@ const fuzzCapacity = MinCapacity
 // What the fuzzer's hostile producer, and the consumer beside it, can do.
 const (
 	stepNext       = iota
+	stepPeek       // as stepNext, but the record stays the next one
 	stepTail       // u64: the tail becomes that
 	stepMoveTail   // u16: the tail moves by that, in records' alignment, backwards too
 	stepLength     // u16, u32: the length at that word of the records becomes that
@@ -75,6 +76,8 @@ func FuzzConsumer(f *testing.F) {
 			f.Add(start, steps(stepLength, at, length, stepMoveTail, uint16(512), stepNext, stepNext))
 			f.Add(start, steps(stepPublish, uint16(8), stepNext, stepLength, at+1, length, stepMoveTail, uint16(9), stepNext))
 		}
+		f.Add(start, steps(stepPeek, stepPublish, uint16(16), stepPublish, uint16(5), stepPeek, stepPeek, stepNext, stepPeek,
+			stepRelease, stepMoveTail, uint16(1), stepNext, stepPeek))
 		f.Add(start, steps(stepSleep, uint64(1), stepNext, stepSleep, uint64(math.MaxUint64), stepNext, stepArm, 1, stepArm, 0))
 		f.Add(start, steps(stepConstants, 16, uint64(math.MaxUint64), stepMoveTail, uint16(513), stepNext))
 	}
@@ -89,7 +92,7 @@ func FuzzConsumer(f *testing.F) {
 		pos, released, horizon := start, start, start
 		var ends []uint64 // of the records held
 		for len(s) > 0 {
-			switch s.u8() % stepsOfConsume {
+			switch step := s.u8() % stepsOfConsume; step {
 			case stepTail:
 				h.set(offTail, s.u64())
 			case stepMoveTail:
@@ -123,13 +126,16 @@ func FuzzConsumer(f *testing.F) {
 			case stepConstants:
 				off := int(s.u8()) % (offFeatures + 8) &^ 7
 				h.set(off, s.u64())
-			case stepNext:
+			case stepNext, stepPeek:
 				tail := *h.seen.tail
-				ready := c.Ready()
-				b, err := c.Next()
-				if ready != (tail != pos) {
-					t.Fatalf("ready: %v, with tail %d at %d", ready, tail, pos)
+				if ready := c.Ready(); ready != (pos != horizon || tail != pos) {
+					t.Fatalf("ready: %v, at %d with tail %d, and %d seen before", ready, pos, tail, horizon)
 				}
+				read := c.Next
+				if step == stepPeek {
+					read = c.Peek
+				}
+				b, err := read()
 				var corrupt *CorruptError
 				switch {
 				case err == nil:
@@ -141,10 +147,12 @@ func FuzzConsumer(f *testing.F) {
 						uint32(len(b)) != binary.LittleEndian.Uint32(b) {
 						t.Fatalf("at %d: %d bytes at %d, within: %v, of %d", pos, len(b), off, ok, len(h.records))
 					}
-					pos += uint64(Stride(len(b)))
-					ends = append(ends, pos)
-					if horizon-released > fuzzCapacity || pos-released > horizon-released {
-						t.Fatalf("released %d, read up to %d, published up to %d: more than is there", released, pos, horizon)
+					end := pos + uint64(Stride(len(b)))
+					if horizon-released > fuzzCapacity || end-released > horizon-released {
+						t.Fatalf("released %d, read up to %d, published up to %d: more than is there", released, end, horizon)
+					}
+					if step == stepNext {
+						pos, ends = end, append(ends, end)
 					}
 				case err == ErrEmpty:
 					if pos != horizon || tail != pos {
@@ -174,9 +182,10 @@ func FuzzConsumer(f *testing.F) {
 					t.Fatalf("%v is no error of this package", err)
 				}
 			}
-			if c.Position() != pos || uint64(c.Held()) != pos-released || atomic.LoadUint64(own.head) != released {
-				t.Fatalf("position %d, %d held, head %d; want %d, %d, %d", c.Position(), c.Held(),
-					atomic.LoadUint64(own.head), pos, pos-released, released)
+			if c.Position() != pos || uint64(c.Held()) != pos-released || atomic.LoadUint64(own.head) != released ||
+				c.Waiting() != (pos != horizon) {
+				t.Fatalf("position %d, %d held, head %d, waiting: %v; want %d, %d, %d, %v", c.Position(), c.Held(),
+					atomic.LoadUint64(own.head), c.Waiting(), pos, pos-released, released, pos != horizon)
 			}
 		}
 	})
@@ -306,7 +315,7 @@ func FuzzProducer(f *testing.F) {
 					t.Fatalf("sleep word %d: rang %v, then again", w, rang)
 				}
 			}
-			if p.HeadSeen() != freed || p.Published() != published || p.Pending() != (pos != published) ||
+			if p.HeadSeen() != freed || p.Published() != published || p.Tail() != published || p.Pending() != (pos != published) ||
 				uint64(p.Free()) != freed+fuzzCapacity-pos || atomic.LoadUint64(own.tail) != published {
 				t.Fatalf("head seen %d, published %d, tail %d, pending %v, %d free; want %d, %d, %d, %v, %d", p.HeadSeen(),
 					p.Published(), atomic.LoadUint64(own.tail), p.Pending(), p.Free(), freed, published, published,

@@ -113,6 +113,9 @@ func refused(t *testing.T, c *Consumer, own *Segment, want CorruptError) {
 			t.Errorf("position %d, %d held, head %d after the error; before %d, %d, %d", c.Position(), c.Held(),
 				atomic.LoadUint64(own.head), pos, held, head)
 		}
+		if b, err := c.Peek(); b != nil || !errors.As(err, &corrupt) || *corrupt != want {
+			t.Errorf("peeked at %d bytes, %+v; want %+v", len(b), err, &want)
+		}
 		if !c.Ready() {
 			t.Error("not ready: the error would not be found")
 		}

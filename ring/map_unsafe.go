@@ -107,15 +107,7 @@ func mapSegment(f *fd.FD, headerSize int, capacity uint64, own, prefault bool) (
 	if headerSize == hugePageSize {
 		pageSize = hugePageSize
 	}
-	prot, flags := unix.PROT_READ, unix.MAP_SHARED
-	if own {
-		prot |= unix.PROT_WRITE
-	}
 	once := uintptr(headerSize) + uintptr(capacity)
-	if err := tryMap(f, headerSize, once, prot); err != nil {
-		return nil, err
-	}
-
 	length := once + uintptr(capacity)
 	reserved := length + pageSize // for alignment
 	base, err := unix.MmapPtr(-1, 0, nil, reserved, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
@@ -124,7 +116,10 @@ func mapSegment(f *fd.FD, headerSize int, capacity uint64, own, prefault bool) (
 			os.NewSyscallError("mmap", err))
 	}
 	start := unsafe.Add(base, int(-uintptr(base)&(pageSize-1)))
-	flags |= unix.MAP_FIXED
+	prot, flags := unix.PROT_READ, unix.MAP_SHARED|unix.MAP_FIXED
+	if own {
+		prot |= unix.PROT_WRITE
+	}
 	if prefault {
 		flags |= unix.MAP_POPULATE
 	}
@@ -138,34 +133,21 @@ func mapSegment(f *fd.FD, headerSize int, capacity uint64, own, prefault bool) (
 		}
 		at := unsafe.Add(start, m.at)
 		if _, err := unix.MmapPtr(f.Int(), int64(m.off), at, m.n, prot, flags); err != nil {
-			// The failed call may have left a hole at its addresses, and another thread may have mapped something of
-			// its own there by now: so unmap around it.
+			// What fails at fixed addresses may have unmapped them first, as it does for want of huge pages, and another
+			// thread may have mapped something of its own into that hole by now. So unmap around it; if the kernel left
+			// the reservation in place, these addresses, and no memory, stay taken.
 			_ = unix.MunmapPtr(base, uintptr(at)-uintptr(base))
 			after := unsafe.Add(at, m.n)
 			_ = unix.MunmapPtr(after, uintptr(base)+reserved-uintptr(after))
-			return nil, mapError(err, headerSize, m.n)
+			if err == unix.ENOMEM && headerSize == hugePageSize {
+				return nil, fmt.Errorf("ring: map %d bytes of huge pages (raise vm.nr_hugepages, or do without HugePages): %w",
+					m.n, os.NewSyscallError("mmap", err))
+			}
+			return nil, fmt.Errorf("ring: map segment: %w", os.NewSyscallError("mmap", err))
 		}
 	}
 	all := unsafe.Slice((*byte)(start), length)
 	s := newSegment(all[:headerSize:headerSize], all[headerSize:], capacity, own)
 	s.unmap = func() error { return os.NewSyscallError("munmap", unix.MunmapPtr(base, reserved)) }
 	return s, nil
-}
-
-// tryMap maps a segment where the kernel likes and unmaps it, to find out whether that can be done before it is done
-// at fixed addresses, where a failure cannot be undone. Huge pages that it took from the pool stay with the memfd.
-func tryMap(f *fd.FD, headerSize int, n uintptr, prot int) error {
-	p, err := unix.MmapPtr(f.Int(), 0, nil, n, prot, unix.MAP_SHARED)
-	if err != nil {
-		return mapError(err, headerSize, n)
-	}
-	return os.NewSyscallError("munmap", unix.MunmapPtr(p, n))
-}
-
-func mapError(err error, headerSize int, n uintptr) error {
-	if err == unix.ENOMEM && headerSize == hugePageSize {
-		return fmt.Errorf("ring: map %d bytes of huge pages (raise vm.nr_hugepages, or do without HugePages): %w", n,
-			os.NewSyscallError("mmap", err))
-	}
-	return fmt.Errorf("ring: map segment: %w", os.NewSyscallError("mmap", err))
 }

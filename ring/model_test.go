@@ -31,6 +31,7 @@ type model struct {
 	tail     uint64 // published so far, from base
 	freed    uint64 // released so far, from base
 	known    uint64 // freed as the producer knows it
+	waiting  int    // records that the consumer knows to be published
 
 	sleepers [2]sleeper
 	epoch    [2]uint64 // what the sleep word should be
@@ -105,20 +106,43 @@ func (m *model) publish(*rapid.T) {
 	m.committed = nil
 }
 
+// record checks what Next or Peek returned, and reports whether it is a record.
+func (m *model) record(t *rapid.T, b []byte, err error) bool {
+	if m.waiting == 0 {
+		m.waiting = len(m.published) // it looked
+	}
+	if len(m.published) == 0 {
+		if err != ErrEmpty || b != nil {
+			t.Fatalf("%d bytes, %v, want ErrEmpty", len(b), err)
+		}
+		return false
+	}
+	if want := m.published[0]; err != nil || !isRecord(b, want.seq, want.n) {
+		t.Fatalf("%d bytes, %v; want record %d of %d bytes", len(b), err, want.seq, want.n)
+	}
+	return true
+}
+
 func (m *model) next(t *rapid.T) {
 	b, err := m.c.Next()
-	if len(m.published) == 0 {
-		if err != ErrEmpty {
-			t.Fatalf("Next: %v, want ErrEmpty", err)
-		}
-		return
+	if m.record(t, b, err) {
+		m.moveOn(b)
 	}
-	want := m.published[0]
-	if err != nil || !isRecord(b, want.seq, want.n) {
-		t.Fatalf("Next: %d bytes, %v; want record %d of %d bytes", len(b), err, want.seq, want.n)
+}
+
+func (m *model) peek(t *rapid.T) {
+	b, err := m.c.Peek()
+	if m.record(t, b, err) && rapid.Bool().Draw(t, "advance") {
+		m.c.Advance(b)
+		m.moveOn(b)
 	}
+}
+
+// moveOn makes the next record one that is held.
+func (m *model) moveOn(b []byte) {
+	m.read = append(m.read, m.published[0])
 	m.published = m.published[1:]
-	m.read = append(m.read, want)
+	m.waiting--
 	m.held = append(m.held, b)
 	m.behind = append(m.behind, m.c.Position())
 }
@@ -180,19 +204,19 @@ func (m *model) look(t *rapid.T) {
 // check compares all that can be asked with the model.
 func (m *model) check(t *rapid.T) {
 	type state struct {
-		pending, ready  bool
-		unread          bool
-		published, read uint64
-		head, headSeen  uint64
-		free, held      int
-		asleep          [2]uint64
+		pending, ready        bool
+		unread, waiting       bool
+		published, tail, read uint64
+		head, headSeen        uint64
+		free, held            int
+		asleep                [2]uint64
 	}
 	got := state{
-		m.p.Pending(), m.c.Ready(), m.c.Unread(), m.p.Published(), m.c.Position(), m.p.Head(), m.p.HeadSeen(), m.p.Free(), m.c.Held(),
+		m.p.Pending(), m.c.Ready(), m.c.Unread(), m.c.Waiting(), m.p.Published(), m.p.Tail(), m.c.Position(), m.p.Head(), m.p.HeadSeen(), m.p.Free(), m.c.Held(),
 		[2]uint64{m.sleepers[0].word(), m.sleepers[1].word()},
 	}
 	want := state{
-		len(m.committed) > 0, len(m.published) > 0, len(m.published)+len(m.read) > 0, m.base + m.tail, m.base + m.freed + uint64(bytesOf(m.read)),
+		len(m.committed) > 0, len(m.published) > 0, len(m.published)+len(m.read) > 0, m.waiting > 0, m.base + m.tail, m.base + m.tail, m.base + m.freed + uint64(bytesOf(m.read)),
 		m.base + m.freed, m.base + m.known, m.capacity - int(m.tail-m.known) - bytesOf(m.committed), bytesOf(m.read), m.epoch,
 	}
 	if got != want {
@@ -221,7 +245,7 @@ func checkModel(t *testing.T, make func(capacity int) *ends) {
 					m.commit(t)
 				}
 			},
-			"next": m.next, "next again": m.next, "release": m.release, "release some": m.releaseTo,
+			"next": m.next, "next again": m.next, "peek": m.peek, "release": m.release, "release some": m.releaseTo,
 			"sleep": m.sleep, "wake": m.wake, "look": m.look,
 			"": m.check,
 		}

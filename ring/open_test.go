@@ -175,6 +175,24 @@ func TestAPeersSegmentWithinTheLimitIsOpened(t *testing.T) {
 	}
 }
 
+// A header that is as large as it says, but of a size that no version of the layout has.
+func TestAHeaderOfAnotherSizeIsRefusedEvenIfItsMemoryHasIt(t *testing.T) {
+	for _, size := range []int{usedHeader, pageHeader() + 8, 2 * pageHeader(), hugePageSize / 2, 2 * hugePageSize} {
+		header := alignedBytes(size)
+		writeHeader(header, size, saidCapacity)
+		if s, err := FromBytes(header, alignedBytes(2*saidCapacity)); s != nil || !errors.Is(err, ErrHeader) {
+			t.Errorf("%d bytes: %v, want ErrHeader", size, err)
+		}
+		if size < pageHeader() {
+			continue // what is checked before: see above
+		}
+		f, _ := forge(t, size+saidCapacity, fd.SealsSegment, func(b []byte) { writeHeader(b, size, saidCapacity) })
+		if s, err := Open(f, 0, false); s != nil || !errors.Is(err, ErrHeader) {
+			t.Errorf("mapped, %d bytes: %v, want ErrHeader", size, err)
+		}
+	}
+}
+
 // Memory that pretends to have huge pages is mapped all the same if its size is right: nothing depends on them.
 func TestTheHeaderOfHugePagesMayStandOnOrdinaryOnes(t *testing.T) {
 	nothingStays(t)

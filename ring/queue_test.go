@@ -128,6 +128,43 @@ func TestAFullRingTakesARecordOnceAsMuchIsReleased(t *testing.T) {
 	})
 }
 
+func TestARecordThatIsPeekedAtStaysTheNextOne(t *testing.T) {
+	onEachMemory(t, page, func(t *testing.T, e *ends) {
+		if b, err := e.c.Peek(); err != ErrEmpty || b != nil || e.c.Waiting() {
+			t.Fatalf("%d bytes, %v; want ErrEmpty", len(b), err)
+		}
+		mustSend(t, e.p, 0, 20)
+		mustSend(t, e.p, 1, 30)
+		e.p.Publish()
+		for range 2 {
+			b, err := e.c.Peek()
+			if err != nil || !isRecord(b, 0, 20) {
+				t.Fatalf("%d bytes, %v; want record 0", len(b), err)
+			}
+			if e.c.Position() != 0 || e.c.Held() != 0 || !e.c.Waiting() {
+				t.Errorf("position %d, %d held, waiting: %v", e.c.Position(), e.c.Held(), e.c.Waiting())
+			}
+		}
+		e.c.Release()
+		if e.p.Head() != 0 {
+			t.Error("a record that was only peeked at is released")
+		}
+		b, err := e.c.Peek()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.c.Advance(b)
+		if e.c.Position() != 24 || e.c.Held() != 24 || !e.c.Waiting() {
+			t.Errorf("position %d, %d held, waiting: %v after Advance", e.c.Position(), e.c.Held(), e.c.Waiting())
+		}
+		mustNext(t, e.c, 1, 30)
+		wantEmpty(t, e.c)
+		if e.c.Waiting() || e.p.Tail() != 56 {
+			t.Errorf("waiting: %v, tail %d; want false, 56", e.c.Waiting(), e.p.Tail())
+		}
+	})
+}
+
 func TestWhatIsPublishedIsUnreadUntilItIsReleased(t *testing.T) {
 	onEachMemory(t, page, func(t *testing.T, e *ends) {
 		mustSend(t, e.p, 0, 16)

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -143,29 +144,36 @@ func TestAnOlderSleepWordDoesNotStandInTheWayOfANewerOne(t *testing.T) {
 	}
 }
 
-func TestOfManyWhoSeeDifferentEpochsTheNewestIsRungForOnce(t *testing.T) {
-	const lookers, rounds = 4, 3000
+func TestOfTwoWhoSeeDifferentEpochsTheNewerIsRungForAndOfTwoWhoSeeOneOneRings(t *testing.T) {
+	const rounds = 40000
 	var rangFor atomic.Uint64
-	for round := range uint64(rounds) {
-		var rang [lookers]bool
-		var start, done sync.WaitGroup
-		start.Add(1)
-		for i := range lookers {
-			done.Add(1)
-			go func() {
-				defer done.Done()
-				start.Wait()
-				// Two see the oldest one, the others a newer one each.
-				rang[i] = mustRingFor(&rangFor, lookers*2*round+2*uint64(max(i, 1))+1)
-			}()
+	var arrived atomic.Int64
+	var rang [2][rounds]bool
+	// Epochs are odd. In even rounds the second looker sees a newer one than the first, in odd rounds the same.
+	word := func(who, round int) uint64 { return uint64(4*round + 1 + 2*(who&^round&1)) }
+	look := func(who int) {
+		for round := range rounds {
+			// Both at the same moment, as nearly as can be.
+			arrived.Add(1)
+			for i := 0; arrived.Load() < 2*int64(round+1); i++ {
+				if i > 100 {
+					runtime.Gosched()
+				}
+			}
+			rang[who][round] = mustRingFor(&rangFor, word(who, round))
 		}
-		start.Done()
-		done.Wait()
-		if !rang[lookers-1] {
-			t.Fatalf("round %d: nobody rang for the newest epoch (%v)", round, rang)
-		}
-		if rang[0] && rang[1] {
-			t.Fatalf("round %d: two rang for the same epoch (%v)", round, rang)
+	}
+	var done sync.WaitGroup
+	done.Go(func() { look(0) })
+	done.Go(func() { look(1) })
+	done.Wait()
+	for round := range rounds {
+		first, second := rang[0][round], rang[1][round]
+		switch {
+		case round%2 == 0 && !second:
+			t.Fatalf("round %d: nobody rang for the newer epoch", round)
+		case round%2 == 1 && first == second:
+			t.Fatalf("round %d: both rang for one epoch, or neither: %v", round, first)
 		}
 	}
 }

@@ -41,7 +41,7 @@ type bell struct {
 	// Used by the one who sleeps.
 	recv     fd.Receiver
 	buf      [64]byte
-	given    []*fd.FD
+	given    []*fd.FD // nil: those of one message, which were lost
 	watched  <-chan struct{} // the context whose end interrupts
 	unwatch  func() bool
 	blocking bool // the socket's receive timeout is set
@@ -59,7 +59,7 @@ const patience = 200 * time.Millisecond
 func newBell(sock *fd.FD, eng *engine.Engine) (*bell, error) {
 	loop, release, err := eng.Service()
 	if err != nil {
-		return nil, err
+		return nil, named(err)
 	}
 	b := &bell{sock: sock, eng: eng, release: release, parked: make(chan struct{}, 1)}
 	if err := fd.SetReceiveTimeout(sock.Int(), patience); err != nil {
@@ -71,9 +71,17 @@ func newBell(sock *fd.FD, eng *engine.Engine) (*bell, error) {
 	b.reg, err = loop.Register(sock.Int(), netpoll.RDHup|netpoll.Edge, (*watcher)(b))
 	if err != nil {
 		release()
-		return nil, err
+		return nil, named(err)
 	}
 	return b, nil
+}
+
+// named adds fd.ErrExhausted to an error of a loop that it is the cause of.
+func named(err error) error {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return fmt.Errorf("%w: %w", fd.ErrExhausted, err)
+	}
+	return err
 }
 
 // A watcher is a bell as the service loop sees it.
@@ -157,9 +165,13 @@ func (b *bell) read(flags int) (rung bool, err error) {
 	_, fds, err := b.recv.Recv(b.sock.Int(), b.buf[:], flags)
 	if fds != nil {
 		b.given = append(b.given, fds...)
-		if len(b.given) > engine.MaxAttachments {
-			return false, &engine.ProtocolError{What: fmt.Sprintf("%d descriptors that no frame speaks of", len(b.given))}
-		}
+	} else if errors.Is(err, fd.ErrTruncated) {
+		// This process is out of descriptors, for which the peer is not to blame: Take says so.
+		b.given = append(b.given, nil)
+		err = nil
+	}
+	if len(b.given) > engine.MaxAttachments {
+		return false, &engine.ProtocolError{What: fmt.Sprintf("%d descriptors that no frame speaks of", len(b.given))}
 	}
 	switch {
 	case err == nil:
@@ -178,7 +190,7 @@ func (b *bell) wait(ctx context.Context) (rung bool, err error) {
 	e := b.event.Load()
 	if e == nil {
 		if e, err = fd.NewEvent(); err != nil {
-			return false, b.park(ctx)
+			return false, nil // out of descriptors: the service loop needs none
 		}
 		b.event.Store(e)
 	}
@@ -287,7 +299,7 @@ func (b *bell) Give(list []engine.Attachment) error {
 
 // Take implements engine.Bell.
 func (b *bell) Take(n int) ([]engine.Attachment, error) {
-	for len(b.given) < n {
+	for len(b.given) < n && !b.lost() {
 		rung, err := b.read(fd.DontWait)
 		if err != nil {
 			return nil, err
@@ -296,13 +308,23 @@ func (b *bell) Take(n int) ([]engine.Attachment, error) {
 			return nil, &engine.ProtocolError{What: fmt.Sprintf("a frame has %d descriptors, %d came", n, len(b.given))}
 		}
 	}
+	if b.lost() {
+		b.given = b.given[1:]
+		return nil, fmt.Errorf("shm: %d descriptors of a frame did not arrive: %w", n, fd.ErrExhausted)
+	}
 	list := make([]engine.Attachment, n)
 	for i := range n {
+		if b.given[i] == nil {
+			return nil, &engine.ProtocolError{What: fmt.Sprintf("a frame has %d descriptors, %d came", n, i)}
+		}
 		list[i] = b.given[i]
 	}
 	b.given = b.given[n:]
 	return list, nil
 }
+
+// lost reports whether what would be taken next did not arrive.
+func (b *bell) lost() bool { return len(b.given) != 0 && b.given[0] == nil }
 
 // Shutdown implements engine.Bell.
 func (b *bell) Shutdown() {

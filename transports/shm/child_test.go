@@ -111,6 +111,12 @@ func childDial(c *childSide) error {
 				}
 			}
 			return "ok", nil
+		case "leave": // send that many messages, and wait to be killed
+			n, err := strconv.Atoi(words[1])
+			if err != nil {
+				return "", err
+			}
+			return "ok", leave(ctx, addr, uint64(n))
 		case "exhausted":
 			return "ok", dialExhausted(ctx, addr, len(words) > 1)
 		case "lanes":
@@ -188,5 +194,3 @@ func privateMemory() (int, error) {
 
 // ignoreSignals has SIGUSR1 delivered, and to nobody.
 func ignoreSignals() { signal.Notify(make(chan os.Signal, 1), syscall.SIGUSR1) }
-
-func childStream(*childSide) error { return nil }

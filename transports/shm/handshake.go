@@ -157,7 +157,8 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 	}()
 	limits := o.Engine.Limits()
 	ours := hello{Announced: engine.Announced{Window: limits.Window, MaxMessage: limits.MaxMessage}}
-	if membarrier.Available() {
+	if o.Engine.Wait() != engine.Block && membarrier.Available() {
+		// Who sleeps after every message would interrupt the peer that it has just woken.
 		ours.flags |= flagBarrier
 	}
 	if dialer {
@@ -206,7 +207,9 @@ func newLink(own, theirs *ring.Segment, b *bell, o *Options, barrier func()) *en
 
 func closeFDs(list []*fd.FD) {
 	for _, f := range list {
-		_ = f.Close()
+		if f != nil {
+			_ = f.Close()
+		}
 	}
 }
 

@@ -156,10 +156,10 @@ func TestAListenerRefusesABadGreetingByNameAndOthersGoOn(t *testing.T) {
 	residue(t)
 	s := serve(t, address(), shm.Options{MaxRing: smallRing, Ring: ring.Options{Capacity: smallRing}}, engine.Config{})
 	o := &shm.Options{Engine: newEngine(t, engine.Config{}), Ring: ring.Options{Capacity: smallRing}}
-	neighbour := dial(t, strings.TrimPrefix(s.ln.Addr(), "shm://"), o)
+	neighbour := dial(t, trimScheme(s.ln.Addr()), o)
 	for _, g := range badGreetings(t) {
 		t.Run(g.name, func(t *testing.T) {
-			h := rawDial(t, strings.TrimPrefix(s.ln.Addr(), "shm://"))
+			h := rawDial(t, trimScheme(s.ln.Addr()))
 			g.say(t, h)
 			text := h.refused()
 			err := s.log.take(t, "peer refused")

@@ -134,6 +134,8 @@ var names atomic.Int64
 // address returns an abstract name that nobody else uses.
 func address() string { return fmt.Sprintf("@corechan-test-%d-%d", os.Getpid(), names.Add(1)) }
 
+func trimScheme(addr string) string { return strings.TrimPrefix(addr, shm.Transport+"://") }
+
 // newEngine returns an engine that the test's end shuts down.
 func newEngine(t testing.TB, c engine.Config) *engine.Engine {
 	t.Helper()
