@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"github.com/corechan/corechan/engine"
@@ -60,7 +59,7 @@ func BenchmarkSendReceive(b *testing.B) {
 			}
 		})
 	}
-	b.Run(fmt.Sprintf("typed/channel"), func(b *testing.B) {
+	b.Run("typed/channel", func(b *testing.B) {
 		x, y := pair(b, nil)
 		s := must(engine.Open[order](ctx, x, "x"))
 		r := must(engine.Accept[order](ctx, y, "x"))

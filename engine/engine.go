@@ -79,7 +79,7 @@ type Engine struct {
 	polled   int                 // ports that a loop polls
 	service  *netpoll.Loop       // watches sockets
 	users    int                 // of service
-	idle     chan struct{} // closed when the last session has gone, while closing
+	idle     chan struct{}       // closed when the last session has gone, while closing
 }
 
 // A Closer is something that an engine closes when it shuts down.

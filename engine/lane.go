@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
+	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/ring"
 )
 
@@ -126,6 +128,9 @@ func (s *Session) openLane(ctx context.Context, name, codec string, o *LaneOptio
 		return nil, fmt.Errorf("engine: open lane %q: %w", name, err)
 	}
 	link, err := offer.Complete(answer)
+	if exhausted(err) {
+		return nil, fmt.Errorf("engine: open lane %q: %w", name, err)
+	}
 	if err != nil {
 		return nil, p.broken(&ProtocolError{What: "answer to a lane", Err: err})
 	}
@@ -178,24 +183,13 @@ func (s *Session) offerLane(ctx context.Context, name, codec string, attachments
 	return nil, id, err
 }
 
-// err returns why nothing can be sent on the session any more.
-func (s *Session) err() error {
-	if err := s.port.failure(); err != nil {
-		return err
-	}
-	if s.gone.Load() {
-		return ErrPeerGone
-	}
-	return nil
-}
-
 // laneAnswered handles LANE: the peer has taken the lane, and gave what it adds to it. Called with the rx token held.
 func (s *Session) laneAnswered(h header, payload []byte) error {
 	if h.flags != 0 || h.arg != 0 || len(payload) != 0 || !s.everOpened(h.channel, false) {
 		return violation("LANE for channel %d is malformed", h.channel)
 	}
 	answer, err := s.port.bell.Take(int(h.attachments))
-	if err != nil {
+	if err != nil && !exhausted(err) {
 		return err
 	}
 	p := s.port
@@ -208,7 +202,7 @@ func (s *Session) laneAnswered(h header, payload []byte) error {
 		return nil
 	}
 	o.answer = answer
-	o.end(nil)
+	o.end(err)
 	return nil
 }
 
@@ -216,6 +210,10 @@ func (s *Session) laneAnswered(h header, payload []byte) error {
 func (s *Session) laneOffered(h header, codec, name string) error {
 	p := s.port
 	offer, err := p.bell.Take(int(h.attachments))
+	if exhausted(err) {
+		s.refuseLane(h.channel, err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -229,6 +227,10 @@ func (s *Session) laneOffered(h header, codec, name string) error {
 		return nil
 	}
 	link, answer, err := s.link.Lanes.Accept(offer)
+	if exhausted(err) {
+		s.refuseLane(h.channel, err)
+		return nil
+	}
 	if err != nil {
 		return &ProtocolError{What: fmt.Sprintf("lane %q", name), Err: err}
 	}
@@ -264,7 +266,13 @@ func (s *Session) answerLane(id uint32, answer []Attachment) {
 	s.port.sendControl(a, &a.queued)
 }
 
+// exhausted reports whether err is this process's lack of descriptors or memory, for which the peer is not to blame.
+func exhausted(err error) bool {
+	return errors.Is(err, fd.ErrExhausted) || errors.Is(err, syscall.ENOMEM)
+}
+
 func (s *Session) refuseLane(id uint32, err error) {
+	s.log.Warn("lane refused", "peer", s.link.Peer.Addr, "reason", err)
 	a := &laneFrame{p: s.port, frame: &control{h: header{typ: frameReset, channel: id, arg: uint32(CodeLimit)},
 		payload: cutText(err.Error())}}
 	s.port.sendControl(a, &a.queued)

@@ -174,7 +174,9 @@ func (p *port) step() (bool, error) {
 // broken fails the port with err.
 func (p *port) broken(err error) error {
 	p.fail(err)
-	return p.failure()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err // perhaps somebody else's, who is about to set attFailed
 }
 
 // dispatch gives a frame to whom it belongs. Called with the rx token held.

@@ -281,11 +281,11 @@ func (p *port) tearDown() {
 
 // giveTx gives the tx token back after frames were published, rings the peer if it sleeps, and sees to what has come up.
 func (p *port) giveTx() {
-	p.tx.give()
 	p.fence()
 	if p.prod.MustRing() {
 		p.bell.Ring()
 	}
+	p.tx.give() // from here on the port may be torn down, and its memory gone
 	if p.attention.Load() != 0 {
 		p.attendTo()
 	}
@@ -293,11 +293,11 @@ func (p *port) giveTx() {
 
 // giveRx gives the rx token back after frames were released.
 func (p *port) giveRx() {
-	p.rx.give()
 	p.fence()
 	if p.cons.MustRing() {
 		p.bell.Ring()
 	}
+	p.rx.give() // as in giveTx
 	if p.attention.Load() != 0 {
 		p.attendTo()
 	}
@@ -354,6 +354,9 @@ func (p *port) sendControl(c controller, queued *bool) {
 
 // queueControl is sendControl without the sending. Called with mu held.
 func (p *port) queueControl(c controller, queued *bool) {
+	if d, ok := c.(dropper); ok && p.err != nil {
+		d.drop()
+	}
 	if !*queued && p.err == nil {
 		*queued = true
 		p.due = append(p.due, c)
@@ -405,11 +408,11 @@ func (c *controlCondition) signal() <-chan struct{} { return nil }
 
 // giveTxAfterControl gives the tx token back after writeControl.
 func (p *port) giveTxAfterControl(err error) {
-	p.tx.give()
 	p.fence()
 	if p.prod.MustRing() {
 		p.bell.Ring()
 	}
+	p.tx.give() // as in giveTx
 	switch a := p.attention.Load(); {
 	case err != nil:
 		p.fail(err)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
-"sync/atomic"
+	"sync/atomic"
 
 	"github.com/corechan/corechan/ring"
 )

@@ -101,7 +101,7 @@ func BenchmarkEventfdPingPong(b *testing.B) {
 	}
 }
 
-type emptyPoller struct{ polls atomic.Int64 }
+type emptyPoller struct{}
 
 func (p *emptyPoller) Poll(int) int { return 0 }
 func (p *emptyPoller) Arm() bool    { return false }

@@ -183,7 +183,7 @@ func FuzzConsumer(f *testing.F) {
 				}
 			}
 			if c.Position() != pos || uint64(c.Held()) != pos-released || atomic.LoadUint64(own.head) != released ||
-				c.Waiting() != (pos != horizon) {
+				c.Waiting() != (pos != horizon) || uint64(c.Pending()) != horizon-pos {
 				t.Fatalf("position %d, %d held, head %d, waiting: %v; want %d, %d, %d, %v", c.Position(), c.Held(),
 					atomic.LoadUint64(own.head), c.Waiting(), pos, pos-released, released, pos != horizon)
 			}

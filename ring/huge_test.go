@@ -160,12 +160,14 @@ func needNoHugePages(t testing.TB) {
 func TestAnEmptyPoolOfHugePagesIsToldAsSuch(t *testing.T) {
 	nothingStays(t)
 	needNoHugePages(t)
-	s, f, err := Create(segmentName, &Options{HugePages: true})
-	if s != nil || f != nil || !errors.Is(err, unix.ENOMEM) || !strings.Contains(err.Error(), "vm.nr_hugepages") {
-		t.Errorf("%v; want ENOMEM and a word about vm.nr_hugepages", err)
-	}
+	leavesNoAddressesTaken(t, hugePageSize, func() {
+		s, f, err := Create(segmentName, &Options{HugePages: true})
+		if s != nil || f != nil || !errors.Is(err, unix.ENOMEM) || !strings.Contains(err.Error(), "vm.nr_hugepages") {
+			t.Fatalf("%v; want ENOMEM and a word about vm.nr_hugepages", err)
+		}
+	})
 	// A peer cannot promise what the pool does not have either.
-	f, err = fd.Memfd(segmentName, 2*hugePageSize, &fd.MemfdOptions{Huge: true})
+	f, err := fd.Memfd(segmentName, 2*hugePageSize, &fd.MemfdOptions{Huge: true})
 	if err != nil {
 		t.Fatal(err)
 	}

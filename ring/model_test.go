@@ -209,15 +209,16 @@ func (m *model) check(t *rapid.T) {
 		published, tail, read uint64
 		head, headSeen        uint64
 		free, held            int
+		known                 int
 		asleep                [2]uint64
 	}
 	got := state{
-		m.p.Pending(), m.c.Ready(), m.c.Unread(), m.c.Waiting(), m.p.Published(), m.p.Tail(), m.c.Position(), m.p.Head(), m.p.HeadSeen(), m.p.Free(), m.c.Held(),
+		m.p.Pending(), m.c.Ready(), m.c.Unread(), m.c.Waiting(), m.p.Published(), m.p.Tail(), m.c.Position(), m.p.Head(), m.p.HeadSeen(), m.p.Free(), m.c.Held(), m.c.Pending(),
 		[2]uint64{m.sleepers[0].word(), m.sleepers[1].word()},
 	}
 	want := state{
 		len(m.committed) > 0, len(m.published) > 0, len(m.published)+len(m.read) > 0, m.waiting > 0, m.base + m.tail, m.base + m.tail, m.base + m.freed + uint64(bytesOf(m.read)),
-		m.base + m.freed, m.base + m.known, m.capacity - int(m.tail-m.known) - bytesOf(m.committed), bytesOf(m.read), m.epoch,
+		m.base + m.freed, m.base + m.known, m.capacity - int(m.tail-m.known) - bytesOf(m.committed), bytesOf(m.read), bytesOf(m.published[:m.waiting]), m.epoch,
 	}
 	if got != want {
 		t.Fatalf("\ngot  %+v\nwant %+v", got, want)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // A sleeper is one end as the one that sleeps, and the other as the one that rings.
@@ -144,38 +145,60 @@ func TestAnOlderSleepWordDoesNotStandInTheWayOfANewerOne(t *testing.T) {
 	}
 }
 
-func TestOfTwoWhoSeeDifferentEpochsTheNewerIsRungForAndOfTwoWhoSeeOneOneRings(t *testing.T) {
-	const rounds = 40000
-	var rangFor atomic.Uint64
+// inStep runs a round of first and second at the same moment, as nearly as can be, again and again, for a tenth of a
+// second; prepare and finish go before and after both, by themselves. It returns how many rounds it were.
+func inStep(prepare, first, second, finish func(round int)) int {
+	const most = 30000
 	var arrived atomic.Int64
-	var rang [2][rounds]bool
-	// Epochs are odd. In even rounds the second looker sees a newer one than the first, in odd rounds the same.
-	word := func(who, round int) uint64 { return uint64(4*round + 1 + 2*(who&^round&1)) }
-	look := func(who int) {
-		for round := range rounds {
-			// Both at the same moment, as nearly as can be.
-			arrived.Add(1)
-			for i := 0; arrived.Load() < 2*int64(round+1); i++ {
-				if i > 100 {
-					runtime.Gosched()
-				}
+	meet := func(times int) {
+		arrived.Add(1)
+		for i := 0; arrived.Load() < 2*int64(times); i++ {
+			if i > 100 {
+				runtime.Gosched()
 			}
-			rang[who][round] = mustRingFor(&rangFor, word(who, round))
 		}
 	}
+	begun := time.Now()
+	over := false // written before a meeting, read after it
 	var done sync.WaitGroup
-	done.Go(func() { look(0) })
-	done.Go(func() { look(1) })
-	done.Wait()
-	for round := range rounds {
-		first, second := rang[0][round], rang[1][round]
-		switch {
-		case round%2 == 0 && !second:
-			t.Fatalf("round %d: nobody rang for the newer epoch", round)
-		case round%2 == 1 && first == second:
-			t.Fatalf("round %d: both rang for one epoch, or neither: %v", round, first)
+	done.Go(func() {
+		for round := 0; !over; round++ {
+			meet(2*round + 1)
+			second(round)
+			meet(2*round + 2)
+		}
+	})
+	for round := 0; ; round++ {
+		prepare(round)
+		meet(2*round + 1)
+		first(round)
+		over = round == most-1 || time.Since(begun) > 100*time.Millisecond
+		meet(2*round + 2)
+		finish(round)
+		if over {
+			done.Wait()
+			return round + 1
 		}
 	}
+}
+
+func TestOfTwoWhoSeeDifferentEpochsTheNewerIsRungForAndOfTwoWhoSeeOneOneRings(t *testing.T) {
+	var rangFor atomic.Uint64
+	var first, second bool
+	inStep(
+		func(int) {},
+		func(round int) { first = mustRingFor(&rangFor, uint64(4*round+1)) },
+		// Epochs are odd. In even rounds the second sees a newer one than the first, in odd rounds the same.
+		func(round int) { second = mustRingFor(&rangFor, uint64(4*round+3-2*(round%2))) },
+		func(round int) {
+			if round%2 == 0 && !second {
+				t.Errorf("round %d: nobody rang for the newer epoch", round)
+			}
+			if round%2 == 1 && first == second {
+				t.Errorf("round %d: both rang for one epoch, or neither: %v", round, first)
+			}
+		},
+	)
 }
 
 func TestOfManyWhoLookOneRings(t *testing.T) {
@@ -250,6 +273,66 @@ func TestTheEpochSleptInIsRungForWhileOthersPass(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The heart of the doorbell: one side arms and then looks at the ring, the other moves its position and then looks at
+// the sleep word, each with a full fence between. If both could look before the other's store is there to be seen, one
+// would sleep and nobody ring.
+func TestWhoArmsSeesTheRingMoveOrIsRung(t *testing.T) {
+	onEachMemory(t, page, func(t *testing.T, e *ends) {
+		const n = 16
+		take := func(int) {
+			if _, err := e.c.Next(); err != nil {
+				t.Error(err)
+			}
+		}
+		give := func(int) {
+			if err := send(e.p, 0, n); err != nil {
+				t.Error(err)
+			}
+		}
+		missed := 0
+		check := func(saw, rang bool) {
+			if !saw && !rang {
+				missed++
+			}
+		}
+		var saw, rang bool
+		rounds := inStep(
+			give,
+			func(int) { e.c.Arm(); saw = e.c.Ready() },
+			func(int) { e.p.Publish(); fence(); rang = e.p.MustRing() },
+			func(round int) {
+				check(saw, rang)
+				e.c.Disarm()
+				take(round)
+				e.c.Release()
+			},
+		)
+		if missed > 0 {
+			t.Errorf("in %d of %d rounds the consumer saw no record, and was not rung", missed, rounds)
+		}
+		missed = 0
+		fill(t, e)
+		rounds = inStep(
+			take,
+			func(int) {
+				e.p.Arm()
+				_, err := e.p.Reserve(n)
+				saw = err == nil
+			},
+			func(int) { e.c.Release(); fence(); rang = e.c.MustRing() },
+			func(round int) {
+				check(saw, rang)
+				e.p.Disarm()
+				give(round)
+				e.p.Publish()
+			},
+		)
+		if missed > 0 {
+			t.Errorf("in %d of %d rounds the producer saw no space, and was not rung", missed, rounds)
+		}
+	})
 }
 
 func TestNoSleepWordOfAHostilePeerRingsTwice(t *testing.T) {

@@ -34,17 +34,15 @@ type bell struct {
 	interrupted atomic.Bool
 	down        atomic.Bool
 	gone        atomic.Bool
-	waiting     atomic.Bool // a goroutine is parked
 	notify      atomic.Pointer[func()]
 	event       atomic.Pointer[fd.Event] // wakes a thread that waits for a context too
 
 	// Used by the one who sleeps.
-	recv     fd.Receiver
-	buf      [64]byte
-	given    []*fd.FD // nil: those of one message, which were lost
-	watched  <-chan struct{} // the context whose end interrupts
-	unwatch  func() bool
-	blocking bool // the socket's receive timeout is set
+	recv    fd.Receiver
+	buf     [64]byte
+	given   []*fd.FD        // nil: those of one message, which were lost
+	watched <-chan struct{} // the context whose end interrupts
+	unwatch func() bool
 
 	mu     sync.Mutex
 	atGone func()
