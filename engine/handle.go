@@ -89,8 +89,7 @@ func (p *port) handle(r *recvEnd, handler func([]byte, error), payload []byte) {
 	p.handling = true
 	handler(payload, nil)
 	p.handling = false
-	if owed := r.owedHere; r.window != 0 && owed >= r.window/2 {
-		r.owedHere = 0
+	if owed := r.owed(); owed != 0 {
 		r.grant(owed)
 	}
 	p.runBacklog()

@@ -316,6 +316,9 @@ func (s *Session) addLane(lane *port) error {
 	if s.gone.Load() {
 		lane.peerGone()
 	}
+	if b, ok := lane.bell.(interface{ OnGone(func()) }); ok { // who spins does not ask the bell
+		b.OnGone(lane.peerGone)
+	}
 	return nil
 }
 

@@ -174,9 +174,7 @@ func (p *port) step() (bool, error) {
 // broken fails the port with err.
 func (p *port) broken(err error) error {
 	p.fail(err)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.err // perhaps somebody else's, who is about to set attFailed
+	return p.reason() // perhaps somebody else's
 }
 
 // dispatch gives a frame to whom it belongs. Called with the rx token held.

@@ -166,6 +166,13 @@ func (p *port) failure() error {
 	return p.err
 }
 
+// reason is failure for what is not called often: it sees the reason as soon as there is one, before attFailed is set.
+func (p *port) reason() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
 // fail ends everything on the port with err, after what the receivers have in their inboxes. The first call counts.
 func (p *port) fail(err error) {
 	p.mu.Lock()

@@ -86,7 +86,11 @@ func (r Receiver[T]) Lease(ctx context.Context) (Lease, error) {
 		return Lease{b: b}, nil
 	}
 	end.p.pinned, end.p.leased = unsafe.SliceData(payload), true
-	end.p.rx.give()
+	owed := end.owed() // the memory is bounded by the ring, so the credit need not wait for Release
+	end.p.giveRx()
+	if owed != 0 {
+		end.grant(owed)
+	}
 	return Lease{end, payload}, nil
 }
 

@@ -139,14 +139,22 @@ func (r *recvEnd) done(buf *bytebufferpool.ByteBuffer) {
 	}
 	p := r.p
 	p.release()
+	owed := r.owed()
+	p.giveRx()
+	if owed != 0 {
+		r.grant(owed)
+	}
+}
+
+// owed returns the credit that is to be granted for what was read in place: 0 while it is little. Called with the rx
+// token held.
+func (r *recvEnd) owed() uint64 {
 	owed := r.owedHere
 	if r.window == 0 || owed < r.window/2 {
-		p.giveRx()
-		return
+		return 0
 	}
 	r.owedHere = 0
-	p.giveRx()
-	r.grant(owed)
+	return owed
 }
 
 // account checks a message against the limits. Called with the rx token held, for one that is read in place.

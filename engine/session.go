@@ -104,7 +104,7 @@ func (s *Session) Err() error {
 		_, _ = p.poll(context.Background(), never{}, nil)
 		p.giveRx()
 	}
-	if err := p.failure(); err != nil {
+	if err := p.reason(); err != nil {
 		return err
 	}
 	if s.gone.Load() {

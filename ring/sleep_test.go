@@ -275,6 +275,14 @@ func TestTheEpochSleptInIsRungForWhileOthersPass(t *testing.T) {
 	}
 }
 
+// linger reads the word that is going to be looked at, so that it is at hand and the look takes no longer than the store
+// before it, and lets some time pass.
+func linger(word *uint64, times int) {
+	for range times + 1 {
+		atomic.LoadUint64(word)
+	}
+}
+
 // The heart of the doorbell: one side arms and then looks at the ring, the other moves its position and then looks at
 // the sleep word, each with a full fence between. If both could look before the other's store is there to be seen, one
 // would sleep and nobody ring.
@@ -300,8 +308,17 @@ func TestWhoArmsSeesTheRingMoveOrIsRung(t *testing.T) {
 		var saw, rang bool
 		rounds := inStep(
 			give,
-			func(int) { e.c.Arm(); saw = e.c.Ready() },
-			func(int) { e.p.Publish(); fence(); rang = e.p.MustRing() },
+			func(round int) {
+				linger(e.c.tail, round%50)
+				e.c.Arm()
+				saw = e.c.Ready()
+			},
+			func(round int) {
+				linger(e.p.peer, round/50%50)
+				e.p.Publish()
+				fence()
+				rang = e.p.MustRing()
+			},
 			func(round int) {
 				check(saw, rang)
 				e.c.Disarm()
@@ -316,12 +333,18 @@ func TestWhoArmsSeesTheRingMoveOrIsRung(t *testing.T) {
 		fill(t, e)
 		rounds = inStep(
 			take,
-			func(int) {
+			func(round int) {
+				linger(e.p.head, round%50)
 				e.p.Arm()
 				_, err := e.p.Reserve(n)
 				saw = err == nil
 			},
-			func(int) { e.c.Release(); fence(); rang = e.c.MustRing() },
+			func(round int) {
+				linger(e.c.peer, round/50%50)
+				e.c.Release()
+				fence()
+				rang = e.c.MustRing()
+			},
 			func(round int) {
 				check(saw, rang)
 				e.p.Disarm()

@@ -103,8 +103,8 @@ func (w *watcher) Ready(ev netpoll.Events) bool {
 // Label names the handler in a loop's statistics.
 func (w *watcher) Label() string { return "shm session" }
 
-// onGone has f called once when the peer is gone; at once if it is.
-func (b *bell) onGone(f func()) {
+// OnGone has f called once when the peer is gone; at once if it is.
+func (b *bell) OnGone(f func()) {
 	b.mu.Lock()
 	b.atGone = f
 	b.mu.Unlock()
@@ -286,7 +286,11 @@ func (b *bell) Give(list []engine.Attachment) error {
 		}
 		fds[i] = f.Int()
 	}
-	if _, err := fd.SendMsg(b.sock.Int(), []byte{1}, fds, fd.DontWait); err != nil {
+	_, err := fd.SendMsg(b.sock.Int(), []byte{1}, fds, fd.DontWait)
+	if errors.Is(err, syscall.EPIPE) {
+		return engine.ErrPeerGone
+	}
+	if err != nil {
 		return fmt.Errorf("shm: give descriptors: %w", err)
 	}
 	for _, a := range list {

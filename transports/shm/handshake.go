@@ -241,6 +241,6 @@ func session(ctx context.Context, sock *fd.FD, o *Options, dialer bool, addr str
 	if err != nil {
 		return nil, err
 	}
-	l.Bell.(*bell).onGone(s.PeerGone)
+	l.Bell.(*bell).OnGone(s.PeerGone)
 	return s, nil
 }

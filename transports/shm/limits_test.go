@@ -30,8 +30,9 @@ func TestAMessageTooLargeIsRefusedAtTheSenderWithItsLimit(t *testing.T) {
 				o := &shm.Options{Engine: newEngine(t, engine.Config{}), Ring: ring.Options{Capacity: c.capacity}}
 				client, neighbour := dial(t, addr, o), dial(t, addr, o)
 				if lane {
-					client.ping = must(engine.OpenLane[engine.Raw](ctx, client.Session, "ping",
-						&engine.LaneOptions{Ring: ring.Options{Capacity: c.capacity}}))
+					if err := client.onLane(ctx, &engine.LaneOptions{Ring: ring.Options{Capacity: c.capacity}}); err != nil {
+						t.Fatal(err)
+					}
 				}
 				for _, size := range []int{c.limit + 1, 1 << 20} {
 					m := make(engine.Raw, size)

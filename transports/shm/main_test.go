@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -275,8 +276,8 @@ func answer(ctx context.Context, s *engine.Session) error {
 		}
 	})
 	err := echo(ctx, s)
-	if end := s.Err(); end != nil {
-		err = end
+	if ctx.Err() == nil && poll(func() bool { return s.Err() != nil }) {
+		err = s.Err()
 	} else if ctx.Err() == nil {
 		err = fmt.Errorf("the session goes on after %v", err) //nolint:errorlint // so that no cause is found
 	}
@@ -356,6 +357,13 @@ func (c *client) roundTrip(ctx context.Context) error {
 	return nil
 }
 
+// onLane has the client send on a lane from now on.
+func (c *client) onLane(ctx context.Context, o *engine.LaneOptions) (err error) {
+	_ = c.ping.Close()
+	c.ping, err = engine.OpenLane[engine.Raw](ctx, c.Session, "ping", o)
+	return err
+}
+
 // goesOn checks that the session works.
 func (c *client) goesOn(t testing.TB) {
 	t.Helper()
@@ -419,7 +427,12 @@ func (c *child) hear() string {
 		}
 		close(line)
 	}()
-	said := within(c.t, "the child's answer", line)
+	var said string
+	select {
+	case said = <-line:
+	case <-time.After(patience):
+		_ = c.cmd.Process.Signal(syscall.SIGQUIT) // it prints its goroutines
+	}
 	if said == "" {
 		c.waited = true
 		err := c.cmd.Wait()

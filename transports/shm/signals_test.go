@@ -69,8 +69,9 @@ func TestSignalsInterruptNothing(t *testing.T) {
 					}
 					client := dial(t, addr, o)
 					if lane {
-						client.ping = must(engine.OpenLane[engine.Raw](ctx, client.Session, "ping", nil))
-						must(engine.Open[engine.Raw](ctx, client.Session, "unused"))
+						if err := client.onLane(ctx, nil); err != nil {
+							t.Fatal(err)
+						}
 					}
 					done := make(chan error, 1)
 					rounds := 0

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -248,10 +249,14 @@ func TestShutdownWaitsUntilThePeerHasRead(t *testing.T) {
 	over := make(chan error, 1)
 	go blockedCall(func() { over <- s.engA.Shutdown(ctx) })
 	eventually(t, "Shutdown waits", blocks)
+	var all sync.WaitGroup
+	defer all.Wait()
 	for _, r := range []engine.Receiver[engine.Raw]{must(engine.Accept[engine.Raw](ctx, s.b, "x")), in} {
-		if got, err := readNumbered(ctx, r); got != n || !errors.Is(err, engine.ErrSessionClosed) {
-			t.Errorf("%d messages, then %v", got, err)
-		}
+		all.Go(func() {
+			if got, err := readNumbered(ctx, r); got != n || !errors.Is(err, engine.ErrSessionClosed) {
+				t.Errorf("%d messages, then %v", got, err)
+			}
+		})
 	}
 	if err := within(t, "Shutdown", over); err != nil {
 		t.Error(err)
