@@ -34,7 +34,7 @@ func (f *laneFrame) nextControl() (control, bool) {
 	if len(f.give) != 0 {
 		if err := f.p.bell.Give(f.give); err != nil {
 			f.drop() // the peer is gone, or takes nothing
-			if f.offer != nil {
+			if f.offer != nil && !errors.Is(err, ErrPeerGone) { // if it is, the session's end says why
 				f.offer.end(err)
 			}
 			return control{}, false

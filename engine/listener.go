@@ -58,16 +58,22 @@ func (l *Listener) Deliver(s *Session) {
 		return
 	}
 	select {
-	case l.ready <- s:
+	case l.ready <- s: // also if the peer is gone already: what it sent is there
+	default:
 		select {
-		case <-l.closed: // nobody may come for it any more
-			l.drop()
-		default:
+		case l.ready <- s:
+		case <-l.closed:
+			_ = s.Close()
+			return
+		case <-s.Done():
+			_ = s.Close()
+			return
 		}
-	case <-l.closed:
-		_ = s.Close()
-	case <-s.Done():
-		_ = s.Close()
+	}
+	select {
+	case <-l.closed: // nobody may come for it any more
+		l.drop()
+	default:
 	}
 }
 

@@ -117,7 +117,10 @@ func (l Lease) Release() error {
 		l.end.done(nil)
 		return nil
 	}
-	if p.unpinned.Swap(at) == at {
+	p.mu.Lock()
+	freed := p.tornDown
+	p.mu.Unlock()
+	if freed || p.unpinned.Swap(at) == at {
 		return ErrSlot
 	}
 	p.attend(attUnpin)

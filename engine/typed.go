@@ -144,8 +144,11 @@ func sendMessage[T any](ctx context.Context, s *sendEnd, v *T) error {
 	if err != nil {
 		return fmt.Errorf("engine: encode %T: %w", v, err)
 	}
-	if len(out) > len(b) {
-		return s.tooLarge(len(out))
+	if n := len(out); n > len(b) {
+		if n <= s.maxMessage {
+			return fmt.Errorf("engine: encode %T: it takes %d bytes, and its Msgsize says %d", v, n, len(b))
+		}
+		return s.tooLarge(n)
 	}
 	if len(out) != 0 && &out[0] != &b[0] { // it was appended somewhere else
 		copy(b, out)

@@ -144,7 +144,8 @@ func (c *Consumer) MustRing() bool {
 // (Ready or Next) before it sleeps, and Disarm when it is awake.
 func (c *Consumer) Arm() {
 	c.asleep += 1 + c.asleep&1 // a new epoch also if it was armed: the bell may have been rung for that one
-	atomic.StoreUint64(c.sleep, c.asleep)
+	// A swap for the full fence: a store has one too, but not under the race detector, whose stores only release.
+	atomic.SwapUint64(c.sleep, c.asleep)
 }
 
 // Disarm announces that the consumer is awake.

@@ -145,7 +145,8 @@ func mustRingFor(rangFor *atomic.Uint64, w uint64) bool {
 // sleeps, and Disarm when it is awake.
 func (p *Producer) Arm() {
 	p.asleep += 1 + p.asleep&1 // a new epoch also if it was armed: the bell may have been rung for that one
-	atomic.StoreUint64(p.sleep, p.asleep)
+	// A swap for the full fence: a store has one too, but not under the race detector, whose stores only release.
+	atomic.SwapUint64(p.sleep, p.asleep)
 }
 
 // Disarm announces that the producer is awake.

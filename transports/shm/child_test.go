@@ -61,6 +61,8 @@ func childServe(c *childSide) error {
 				return "", errors.New("not logged")
 			}
 			return err.Error(), nil
+		case "has":
+			return fmt.Sprint(s.log.has(strings.Join(words[2:], " "))), nil
 		case "ended": // wait until a session has ended
 			select {
 			case err := <-s.ended:

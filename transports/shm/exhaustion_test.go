@@ -25,27 +25,28 @@ func TestAListenerThatCannotAcceptTriesAgain(t *testing.T) {
 	neighbour := dial(t, addr, o)
 	neighbour.goesOn(t)
 	c.tell("warm")
-	// A descriptor for the next peer is taken already; the one that is left is for its ring.
-	c.tell("limit 1")
-	stalled := rawDial(t, addr)
-	dialed := make(chan error, 1)
-	go func() {
-		s, err := newClient(watchdog(t), addr, o)
-		if err == nil {
-			err = s.roundTrip(watchdog(t))
-			_ = s.Close()
-		}
-		dialed <- err
-	}()
+	c.tell("limit 3")
+	var stalled []*hostile // they hold what they have got, unless they are refused
+	eventually(t, "the listener cannot accept", func() bool {
+		stalled = append(stalled, rawDial(t, addr))
+		return c.tell("has logged accept failed") == "true"
+	})
 	if said := c.tell("logged accept failed"); !strings.Contains(said, fd.ErrExhausted.Error()) {
 		t.Errorf("accept failed: %s", said)
 	}
 	neighbour.goesOn(t)
+	waiting := rawDial(t, addr)
+	waiting.say(hello(), copies(1)(t)...)
 	c.tell("restore")
-	if err := within(t, "Dial", dialed); err != nil {
-		t.Error(err)
+	dial(t, addr, o).goesOn(t)
+	if b, fds := waiting.hear(helloSize); len(fds) == 1 {
+		closeFDs(fds)
+	} else if !strings.Contains(string(b), fd.ErrExhausted.Error()) {
+		t.Errorf("who waited heard %q", b)
 	}
-	stalled.close()
+	for _, h := range stalled {
+		h.close()
+	}
 	neighbour.goesOn(t)
 }
 

@@ -195,6 +195,12 @@ func (l *logs) take(t testing.TB, message string) error {
 	return err
 }
 
+func (l *logs) has(message string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.said, message)
+}
+
 func (l *logs) find(message string) (err error, ok bool) { //nolint:staticcheck // the error is what was looked for
 	ok = poll(func() bool {
 		l.mu.Lock()
@@ -276,13 +282,15 @@ func answer(ctx context.Context, s *engine.Session) error {
 		}
 	})
 	err := echo(ctx, s)
-	if ctx.Err() == nil && poll(func() bool { return s.Err() != nil }) {
-		err = s.Err()
-	} else if ctx.Err() == nil {
+	if ctx.Err() == nil && !poll(func() bool { return s.Err() != nil }) {
 		err = fmt.Errorf("the session goes on after %v", err) //nolint:errorlint // so that no cause is found
+		_ = s.Close()
+	}
+	all.Wait()
+	if end := s.Err(); end != nil && !errors.Is(end, os.ErrClosed) {
+		err = end
 	}
 	_ = s.Close()
-	all.Wait()
 	return err
 }
 

@@ -77,8 +77,8 @@ var calls = []struct {
 // openLane opens a lane while the other side accepts it.
 func openLane(ctx context.Context, from, to *engine.Session, o *engine.LaneOptions) (engine.Sender[engine.Raw], engine.Receiver[engine.Raw]) {
 	accepted := make(chan engine.Receiver[engine.Raw], 1)
-	go func() { accepted <- must(engine.Accept[engine.Raw](ctx, to, "x")) }()
-	return must(engine.OpenLane[engine.Raw](ctx, from, "x", o)), <-accepted
+	go func() { accepted <- must(engine.Accept[engine.Raw](ctx, to, "lane")) }()
+	return must(engine.OpenLane[engine.Raw](ctx, from, "lane", o)), <-accepted
 }
 
 // fill sends messages of a size until there is no room.
