@@ -25,9 +25,10 @@ type handler interface {
 // engine's loops, pinned to its core, one message after the other, without a change of goroutine. The message is good until f
 // returns.
 //
-// f must not block: its loop serves other sessions too. It may Send; while that waits for credit or space, the loop reads
-// on, and messages for handlers wait in turn. ctx is done when the session ends. An error of f ends the channel
-// with it, and so does a message that is not a T. A panic is not caught: it ends the process.
+// f must not block: its loop serves other sessions too. It may Send; while that waits, the loop goes on to read that
+// session, and messages for handlers wait in turn. But who is to make room must not be a handler of the same loop, as with
+// both ends of an inmem session on one core. ctx is done when the session ends. An error of f ends the channel with it,
+// and so does a message that is not a T. A panic is not caught: it ends the process.
 //
 // With a Listener, register before peers come: sessions that it has then are not handed out by Accept. With a
 // Session, register before anybody receives on it: Handle waits for the Receive or Accept that polls. Afterwards its other

@@ -93,16 +93,17 @@ func TestAHandlerOfASessionGetsWhatCameBeforeIt(t *testing.T) {
 			t.Run(fmt.Sprint(kind, "/", w), func(t *testing.T) {
 				ctx := watchdog(t)
 				a, b := pair(t, with(t, engine.Config{Wait: w}))
-				opened := result(func() engine.Sender[order] {
+				var s engine.Sender[order]
+				polled(t, b, func() {
 					if kind == lane {
-						return must(engine.OpenLane[order](ctx, a, "x", nil))
+						s = must(engine.OpenLane[order](ctx, a, "x", nil))
+					} else {
+						s = must(engine.Open[order](ctx, a, "x"))
 					}
-					return must(engine.Open[order](ctx, a, "x"))
 				})
 				const n = 50
-				// Another channel's receiver reads a part of it into the inbox, and its end too.
+				// Another channel's receiver reads a part of it into the inbox.
 				marker, poll := open[order](t, channel, a, b, "marker")
-				s := get(t, opened)
 				for i := range n {
 					check(t, s.Send(ctx, &order{ID: uint64(i)}))
 				}
@@ -266,9 +267,9 @@ func TestHandlersAtBothSidesDoNotDeadlock(t *testing.T) {
 	for _, w := range waits {
 		t.Run(w.String(), func(t *testing.T) {
 			ctx := watchdog(t)
-			o := with(t, engine.Config{Wait: w, Limits: engine.Limits{Window: 1 << 20}})
-			o.Ring.Capacity = ring.MinCapacity
-			a, b := pair(t, o)
+			cfg := engine.Config{Wait: w, Limits: engine.Limits{Window: 1 << 20}}
+			x, y := newLinks(t, ring.MinCapacity, nil)
+			a, b := x.session(t, newEngine(t, cfg)), y.session(t, newEngine(t, cfg)) // a loop each
 			const players, hops = 200, 20
 			done := make(chan uint64, players)
 			side := func(from *engine.Session) func(ctx context.Context, o *order) error {
@@ -280,7 +281,6 @@ func TestHandlersAtBothSidesDoNotDeadlock(t *testing.T) {
 						done <- o.ID
 						return nil
 					}
-					// Two for one, at first, so that the rings fill.
 					return s.Send(ctx, &order{ID: o.ID, Price: o.Price + 1, Note: strings.Repeat("x", 100)})
 				}
 			}

@@ -252,6 +252,17 @@ func open[T any](t testing.TB, kind string, a, b *engine.Session, name string) (
 	return s, <-accepted
 }
 
+// polled runs f while somebody polls s.
+func polled(t testing.TB, s *engine.Session, f func()) {
+	t.Helper()
+	ctx, cancel := watch(t)
+	poller := result(func() error { _, err := engine.Accept[order](ctx, s, "never"); return err })
+	get(t, ctx.waiting)
+	f()
+	cancel()
+	wantErr(t, get(t, poller), context.Canceled)
+}
+
 // A watched context tells when it is waited for: the first call of Done is what a wait begins with.
 type watched struct {
 	context.Context

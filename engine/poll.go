@@ -283,7 +283,7 @@ func (p *port) sleep(ctx context.Context, c condition) error {
 	p.afterArm()
 	p.arm(c)
 	var err error
-	if !p.cons.Ready() && !c.met() && p.attention.Load()&^attControl == 0 {
+	if !p.cons.Ready() && p.attention.Load()&^(attControl|attTx) == 0 && !c.met() {
 		err = p.bell.Sleep(ctx, p.leased)
 		p.wakeSpace() // the bell may have been rung for the one who waits there
 	}

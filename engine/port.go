@@ -84,6 +84,7 @@ const (
 	attFailed                     // err is set
 	attUnpin                      // the lease was released
 	attOver                       // the port's only channel has ended
+	attTx                         // the loop, which sleeps for the bell, waits for the tx token
 )
 
 // A frameHandler sees to the frames that are not a channel's, and to the port's end.
@@ -334,6 +335,9 @@ func (p *port) attendTo() {
 		p.giveRx()
 		return
 	}
+	if a&attTx != 0 {
+		p.bell.Interrupt()
+	}
 	if a&attControl != 0 {
 		p.flushControl()
 	}
@@ -491,6 +495,16 @@ func violation(format string, args ...any) error {
 
 // takeTx takes the tx token, waiting for it as long as ctx allows.
 func (p *port) takeTx(ctx context.Context) error {
+	if p.inLoop() { // who has the token may wait for what only this thread, the poller, can see
+		c := txCondition{p: p}
+		p.attend(attTx)
+		_, _, err := p.await(ctx, &c, nil)
+		p.attention.And(^attTx)
+		if err != nil && c.taken {
+			p.giveTx()
+		}
+		return err
+	}
 	for !p.tx.tryOrWait() {
 		select {
 		case <-p.tx.freed:
@@ -502,3 +516,15 @@ func (p *port) takeTx(ctx context.Context) error {
 	}
 	return nil
 }
+
+// A txCondition is met when the tx token is the caller's. Only a poller waits for it.
+type txCondition struct {
+	p     *port
+	taken bool
+}
+
+func (c *txCondition) met() bool {
+	c.taken = c.taken || c.p.tx.tryOrWait()
+	return c.taken
+}
+func (c *txCondition) signal() <-chan struct{} { return nil }
