@@ -103,7 +103,9 @@ func TestAnyCarriesWhatMsgpackHas(t *testing.T) {
 		ctx := watchdog(t)
 		e := connect[any](t, c)
 		for _, v := range []any{
-			nil, true, "text", int64(-5), uint64(1 << 63), 1.5, []byte{1, 2}, []any{"a", int64(-1), nil},
+			nil, true, "text", int64(-5), uint64(1 << 63), 1.5,
+			[]byte{1, 2},
+			[]any{"a", int64(-1), nil},
 			map[string]any{"a": int64(-1), "b": []any{}},
 		} {
 			check(t, e.s.Send(ctx, &v))

@@ -57,7 +57,7 @@ func (o *order) UnmarshalMsg(b []byte) (_ []byte, err error) {
 var soak = os.Getenv("CORECHAN_SOAK") != ""
 
 // patience bounds every wait: a hang fails instead of lasting.
-const patience = 3 * time.Second
+const patience = time.Minute
 
 // watchdog is the context of a test's waits.
 func watchdog(t testing.TB) context.Context {

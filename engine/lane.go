@@ -33,7 +33,7 @@ func (f *laneFrame) nextControl() (control, bool) {
 	}
 	if len(f.give) != 0 {
 		if err := f.p.bell.Give(f.give); err != nil {
-			f.drop() // the peer is gone, or takes nothing
+			f.drop()                                            // the peer is gone, or takes nothing
 			if f.offer != nil && !errors.Is(err, ErrPeerGone) { // if it is, the session's end says why
 				f.offer.end(err)
 			}
@@ -156,8 +156,10 @@ func (s *Session) offerLane(ctx context.Context, name, codec string, attachments
 		return nil, 0, err
 	}
 	o.offer = o
-	o.frame = &control{h: header{typ: frameOpen, flags: flagLane, attachments: uint16(len(attachments)), channel: id},
-		codec: codec, name: name}
+	o.frame = &control{
+		h:     header{typ: frameOpen, flags: flagLane, attachments: uint16(len(attachments)), channel: id},
+		codec: codec, name: name,
+	}
 	if s.offers == nil {
 		s.offers = map[uint32]*laneOffer{}
 	}
@@ -261,8 +263,10 @@ func (s *Session) mayTakeLane(name string) error {
 }
 
 func (s *Session) answerLane(id uint32, answer []Attachment) {
-	a := &laneFrame{p: s.port, give: answer,
-		frame: &control{h: header{typ: frameLane, attachments: uint16(len(answer)), channel: id}}}
+	a := &laneFrame{
+		p: s.port, give: answer,
+		frame: &control{h: header{typ: frameLane, attachments: uint16(len(answer)), channel: id}},
+	}
 	s.port.sendControl(a, &a.queued)
 }
 
@@ -273,8 +277,10 @@ func exhausted(err error) bool {
 
 func (s *Session) refuseLane(id uint32, err error) {
 	s.log.Warn("lane refused", "peer", s.link.Peer.Addr, "reason", err)
-	a := &laneFrame{p: s.port, frame: &control{h: header{typ: frameReset, channel: id, arg: uint32(CodeLimit)},
-		payload: cutText(err.Error())}}
+	a := &laneFrame{p: s.port, frame: &control{
+		h:       header{typ: frameReset, channel: id, arg: uint32(CodeLimit)},
+		payload: cutText(err.Error()),
+	}}
 	s.port.sendControl(a, &a.queued)
 }
 

@@ -44,8 +44,10 @@ func heapSegments(o *ring.Options) (a, b *ring.Segment) {
 }
 
 func pipeLink(own, peer *ring.Segment, bell Bell) *Link {
-	return &Link{Producer: ring.NewProducer(own, peer), Consumer: ring.NewConsumer(own, peer), Bell: bell,
-		Barrier: ProcessBarrier(), Close: func() error { return nil }}
+	return &Link{
+		Producer: ring.NewProducer(own, peer), Consumer: ring.NewConsumer(own, peer), Bell: bell,
+		Barrier: ProcessBarrier(), Close: func() error { return nil },
+	}
 }
 
 // ProcessBarrier returns what Link.Barrier is where both ends are in this process; nil if the kernel has no such thing.

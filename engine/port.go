@@ -53,6 +53,8 @@ type port struct {
 	space      chan struct{}
 	// loop runs the port's handlers, if it has any; then it holds the rx token for good.
 	loop atomic.Pointer[netpoll.Loop]
+	// mayTearDown: fail is done with the bell.
+	mayTearDown atomic.Bool
 	// failed is closed when err is set: nothing goes on any more.
 	failed chan struct{}
 
@@ -74,7 +76,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [640 - 560]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 568]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -182,13 +184,6 @@ func (p *port) fail(err error) {
 		return
 	}
 	p.err = err
-	p.mu.Unlock()
-
-	// Before attFailed is seen, for from then on others may tear the port down.
-	if p.bye.Load() == nil {
-		p.bell.Shutdown()
-	}
-	p.mu.Lock()
 	p.attend(attFailed)
 	for _, r := range p.recvs {
 		r.end(err)
@@ -207,6 +202,11 @@ func (p *port) fail(err error) {
 	close(p.failed)
 	p.mu.Unlock()
 
+	// After attFailed: who is woken by it must see that, also a loop, which is woken once.
+	if p.bye.Load() == nil {
+		p.bell.Shutdown()
+	}
+	p.mayTearDown.Store(true) // the bell was needed until here
 	p.sayBye()
 	p.owner.portFailed(err)
 	p.tearDown()
@@ -256,6 +256,9 @@ func (p *port) peerGone() {
 // tearDown frees the link once nobody uses it: the tokens are taken and never given back. Whoever gives a token back on
 // a failed port calls it.
 func (p *port) tearDown() {
+	if !p.mayTearDown.Load() {
+		return // fail comes here
+	}
 	for {
 		if !p.rx.try() {
 			return

@@ -49,8 +49,10 @@ type recvEnd struct {
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
-	r := &recvEnd{p: p, id: id, name: name, codec: codec, window: uint64(window), changed: make(chan struct{}, 1),
-		maxFrame: HeaderSize + int(maxMessage)}
+	r := &recvEnd{
+		p: p, id: id, name: name, codec: codec, window: uint64(window), changed: make(chan struct{}, 1),
+		maxFrame: HeaderSize + int(maxMessage),
+	}
 	r.granted.Store(uint64(window))
 	return r
 }
@@ -161,7 +163,8 @@ func (r *recvEnd) owed() uint64 {
 func (r *recvEnd) account(frame int) error {
 	if frame > r.maxFrame {
 		return &ProtocolError{What: "DATA for channel " + strconv.Itoa(int(r.id)), Err: &LimitError{
-			What: "bytes a message", Got: uint64(frame - HeaderSize), Limit: uint64(r.maxFrame - HeaderSize)}}
+			What: "bytes a message", Got: uint64(frame - HeaderSize), Limit: uint64(r.maxFrame - HeaderSize),
+		}}
 	}
 	n := uint64(ring.Stride(frame))
 	if r.window != 0 {

@@ -185,8 +185,10 @@ func (s *sendEnd) lookAround(ctx context.Context) error {
 }
 
 func (s *sendEnd) tooLarge(n int) error {
-	return &LimitError{What: "bytes a message", Got: uint64(n), Limit: uint64(s.maxMessage),
-		Hint: "raise MaxMessage at the receiver and Ring at both ends, or send it in parts"}
+	return &LimitError{
+		What: "bytes a message", Got: uint64(n), Limit: uint64(s.maxMessage),
+		Hint: "raise MaxMessage at the receiver and Ring at both ends, or send it in parts",
+	}
 }
 
 // commit sends the first n bytes of what was reserved.

@@ -289,8 +289,10 @@ func (s *Session) checkDue() error {
 	n := len(s.port.due)
 	s.port.mu.Unlock()
 	if most := 2*s.limits.Channels + s.limits.Unclaimed + s.limits.Lanes; n > most {
-		return &ProtocolError{What: "peer opens channels and does not read what is answered",
-			Err: &LimitError{What: "answers", Got: uint64(n), Limit: uint64(most)}}
+		return &ProtocolError{
+			What: "peer opens channels and does not read what is answered",
+			Err:  &LimitError{What: "answers", Got: uint64(n), Limit: uint64(most)},
+		}
 	}
 	return nil
 }

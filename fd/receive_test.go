@@ -141,8 +141,12 @@ func TestMoreDescriptorsThanAcceptedAreAllClosed(t *testing.T) {
 		limit, sent int
 		ok          bool
 	}{
-		{limit: -1, sent: 1}, {limit: 1, sent: 1, ok: true}, {limit: 1, sent: 2}, {limit: 4, sent: 253},
-		{limit: 0, sent: 253, ok: true}, {limit: 1000, sent: 253, ok: true},
+		{limit: -1, sent: 1},
+		{limit: 1, sent: 1, ok: true},
+		{limit: 1, sent: 2},
+		{limit: 4, sent: 253},
+		{limit: 0, sent: 253, ok: true},
+		{limit: 1000, sent: 253, ok: true},
 	} {
 		a, b := socketpair(t)
 		if _, err := fd.SendMsg(a.Int(), []byte("abc"), repeat(a, c.sent), 0); err != nil {

@@ -41,8 +41,15 @@ var eventNames = [...]struct {
 	bit  Events
 	name string
 }{
-	{In, "in"}, {Out, "out"}, {Pri, "pri"}, {RDHup, "rdhup"}, {Err, "err"}, {Hup, "hup"},
-	{Edge, "edge"}, {OneShot, "oneshot"}, {Exclusive, "exclusive"},
+	{In, "in"},
+	{Out, "out"},
+	{Pri, "pri"},
+	{RDHup, "rdhup"},
+	{Err, "err"},
+	{Hup, "hup"},
+	{Edge, "edge"},
+	{OneShot, "oneshot"},
+	{Exclusive, "exclusive"},
 }
 
 // String returns names joined by "|", and "0x0" for none.

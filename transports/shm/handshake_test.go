@@ -108,8 +108,10 @@ func badGreetings(t testing.TB) []greeting {
 		{name: "window 0", bytes: edited(16, 0, 0, 0, 0), want: shm.ErrHandshake},
 		{name: "largest message 0", bytes: edited(20, 0, 0, 0, 0), want: shm.ErrHandshake},
 		{name: "REFUSE", bytes: refuse, fds: copies(0), want: shm.ErrRefused},
-		{name: "REFUSE of another version", bytes: append(append([]byte{}, refuse[:8]...), append([]byte{9}, refuse[9:]...)...),
-			fds: copies(0), want: shm.ErrRefused},
+		{
+			name: "REFUSE of another version", bytes: append(append([]byte{}, refuse[:8]...), append([]byte{9}, refuse[9:]...)...),
+			fds: copies(0), want: shm.ErrRefused,
+		},
 		{name: "REFUSE with a descriptor", bytes: refuse, want: shm.ErrRefused},
 		{name: "REFUSE of 15 bytes", bytes: append(append([]byte{}, refuse[:12]...), 15, 0, 0, 0), fds: copies(0), want: shm.ErrHandshake},
 		{name: "REFUSE of 257 bytes", bytes: append(append([]byte{}, refuse[:12]...), 1, 1, 0, 0), fds: copies(0), want: shm.ErrHandshake},
@@ -144,8 +146,10 @@ func badGreetings(t testing.TB) []greeting {
 		{name: "capacity beyond MaxRing", fds: forged(forgery{capacity: 1 << 20}), want: ring.ErrCapacity},
 	}
 	for _, seal := range []fd.Seals{fd.SealShrink, fd.SealGrow, fd.SealFutureWrite, fd.SealSeal} {
-		list = append(list, greeting{name: fmt.Sprint("unsealed but for ", fd.SealsSegment&^seal),
-			fds: forged(forgery{capacity: 4096, seals: fd.SealsSegment &^ seal}), want: fd.ErrUnsealed})
+		list = append(list, greeting{
+			name: fmt.Sprint("unsealed but for ", fd.SealsSegment&^seal),
+			fds:  forged(forgery{capacity: 4096, seals: fd.SealsSegment &^ seal}), want: fd.ErrUnsealed,
+		})
 	}
 	return list
 }

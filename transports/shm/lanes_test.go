@@ -98,8 +98,10 @@ func TestACloseBehindAFullRingArrives(t *testing.T) {
 		t.Run(fmt.Sprintf("lane=%v", lane), func(t *testing.T) {
 			residue(t)
 			ctx := watchdog(t)
-			a, b := connect(t, &shm.Options{Engine: newEngine(t, engine.Config{Limits: engine.Limits{Window: 1 << 20}}),
-				Ring: ring.Options{Capacity: 4096}})
+			a, b := connect(t, &shm.Options{
+				Engine: newEngine(t, engine.Config{Limits: engine.Limits{Window: 1 << 20}}),
+				Ring:   ring.Options{Capacity: 4096},
+			})
 			open := func() (engine.Sender[engine.Raw], error) { return engine.Open[engine.Raw](ctx, a, "x") }
 			if lane {
 				open = func() (engine.Sender[engine.Raw], error) {
