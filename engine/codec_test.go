@@ -265,7 +265,7 @@ func TestADecoderThatFailsOrPanicsLosesOnlyItsMessage(t *testing.T) {
 		for name, decode := range map[string]func() error{
 			"fails":              func() error { return io.ErrUnexpectedEOF },
 			"panics":             func() error { panic("decoder") },
-			"panics with an err": func() error { var m map[string]int; m["x"] = 1; return nil },
+			"panics with an err": func() error { panic(io.ErrNoProgress) },
 		} {
 			check(t, e.s.Send(ctx, &stubborn{}))
 			err := e.r.Receive(ctx, &stubborn{decode: decode})

@@ -446,12 +446,17 @@ func (p *port) writeControl() (left bool, err error) {
 	p.attention.And(^attControl)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.due) > 0 {
-		c := p.due[0]
+	done := 0
+	defer func() { // the list's memory is used again
+		n := copy(p.due, p.due[done:])
+		clear(p.due[n:])
+		p.due = p.due[:n]
+	}()
+	for done < len(p.due) {
+		c := p.due[done]
 		frame, ok := c.nextControl()
 		if !ok {
-			p.due[0] = nil
-			p.due = p.due[1:]
+			done++
 			continue
 		}
 		if err := p.writeFrame(&frame); err != nil {
@@ -463,7 +468,6 @@ func (p *port) writeControl() (left bool, err error) {
 		}
 		c.sentControl(frame)
 	}
-	p.due = nil
 	return false, nil
 }
 
