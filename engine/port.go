@@ -62,6 +62,7 @@ type port struct {
 	sends    map[uint32]*sendEnd
 	due      []controller // ends with a control frame to send
 	tornDown bool
+	failing  bool // fail is at work
 
 	// single: the port ends with its one channel. Constant.
 	single bool
@@ -182,13 +183,7 @@ func (p *port) fail(err error) {
 		return
 	}
 	p.err = err
-	p.mu.Unlock()
-
-	// Before attFailed is seen, for from then on others may tear the port down.
-	if p.bye.Load() == nil {
-		p.bell.Shutdown()
-	}
-	p.mu.Lock()
+	p.failing = true
 	p.attend(attFailed)
 	for _, r := range p.recvs {
 		r.end(err)
@@ -207,7 +202,14 @@ func (p *port) fail(err error) {
 	close(p.failed)
 	p.mu.Unlock()
 
-	p.sayBye()
+	if p.bye.Load() == nil {
+		p.bell.Shutdown()
+	} else {
+		p.sayBye()
+	}
+	p.mu.Lock()
+	p.failing = false
+	p.mu.Unlock()
 	p.owner.portFailed(err)
 	p.tearDown()
 }
@@ -276,10 +278,17 @@ func (p *port) tearDown() {
 		}
 	}
 	p.mu.Lock()
-	done := p.tornDown
-	p.tornDown = true
+	p.tornDown = !p.failing
 	p.mu.Unlock()
-	if done {
+	if !p.tornDown { // fail still uses the bell
+		p.tx.give()
+		p.rx.give()
+		p.mu.Lock()
+		failing := p.failing
+		p.mu.Unlock()
+		if !failing { // and has come here in vain meanwhile; else it will
+			p.tearDown()
+		}
 		return
 	}
 	p.sayByeLocked()
