@@ -99,6 +99,16 @@ func (b *ProcessBell) Drain() error {
 	}
 }
 
+// Gone implements Bell.
+func (b *ProcessBell) Gone() bool {
+	select {
+	case <-b.peer.down:
+		return true
+	default:
+		return false
+	}
+}
+
 // Give implements Bell.
 func (b *ProcessBell) Give(a []Attachment) error {
 	p := b.peer

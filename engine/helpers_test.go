@@ -282,6 +282,23 @@ func watch(t testing.TB) (*watched, context.CancelFunc) {
 	return &watched{Context: ctx, waiting: make(chan struct{})}, cancel
 }
 
+// impatient returns a context that is cancelled as soon as somebody waits for it: a call with it does what it can do at
+// once.
+func impatient(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	return &hasty{ctx, cancel}
+}
+
+type hasty struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+func (h *hasty) Done() <-chan struct{} {
+	h.cancel()
+	return h.Context.Done()
+}
+
 // sendUntil sends until that fails, and returns how many were sent and why no more.
 func sendUntil(ctx context.Context, s engine.Sender[engine.Raw], size int) (n int, err error) {
 	msg := make(engine.Raw, size)
@@ -294,22 +311,11 @@ func sendUntil(ctx context.Context, s engine.Sender[engine.Raw], size int) (n in
 // fill sends messages of size bytes until no more fit, which is when a Send waits.
 func fill(t testing.TB, s engine.Sender[engine.Raw], size int) (n int) {
 	t.Helper()
-	for {
-		ctx, cancel := watch(t)
-		done := result(func() error { msg := make(engine.Raw, size); return s.Send(ctx, &msg) })
-		select {
-		case err := <-done:
-			check(t, err)
-			n++
-			cancel()
-			continue
-		case <-ctx.waiting:
-		}
-		cancel()
-		if err := <-done; err != nil {
+	msg := make(engine.Raw, size)
+	for ctx := watchdog(t); ; n++ {
+		if err := s.Send(impatient(ctx), &msg); err != nil {
 			wantErr(t, err, context.Canceled)
 			return n
 		}
-		n++
 	}
 }

@@ -252,14 +252,10 @@ func (s *Session) laneOffered(h header, codec, name string) error {
 func (s *Session) mayTakeLane(name string) error {
 	s.port.mu.Lock()
 	defer s.port.mu.Unlock()
-	_, handled := s.handlers[name]
-	switch {
-	case len(s.lanes) >= s.limits.Lanes:
+	if len(s.lanes) >= s.limits.Lanes {
 		return &LimitError{What: "lanes", Limit: uint64(s.limits.Lanes)}
-	case !handled && s.unclaimed >= s.limits.Unclaimed:
-		return s.unclaimedFull()
 	}
-	return nil
+	return s.mayOffer(name)
 }
 
 func (s *Session) answerLane(id uint32, answer []Attachment) {
@@ -358,8 +354,8 @@ func (o *laneOwner) lastWord(ctx context.Context) error {
 	if err := p.failure(); err != nil {
 		return err
 	}
-	if !o.s.gone.Load() {
-		return ErrPeerGone
+	if !o.s.gone.Load() && !p.bell.Gone() {
+		return ErrPeerGone // with the lane only
 	}
 	return p.lastWords(ctx)
 }

@@ -75,6 +75,8 @@ type Bell interface {
 	// Take returns n attachments that the peer gave, for the caller to own. They were given before the frame that
 	// speaks of them, so it does not wait: if they are not there, the peer violates the protocol.
 	Take(n int) ([]Attachment, error)
+	// Gone reports whether the peer is gone, as of now. It may be called by several goroutines at once.
+	Gone() bool
 	// Shutdown tells the peer that this side is gone, and makes every Sleep return from now on.
 	Shutdown()
 	// Close frees what the bell holds. Nobody uses it any more.

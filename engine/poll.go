@@ -125,7 +125,7 @@ func (p *port) next(ctx context.Context, want *recvEnd) ([]byte, error) {
 			return nil, err
 		}
 		kind, channel, arg := readHeader(frame)
-		if want != nil && kind == kindData && channel == want.id {
+		if want != nil && kind == kindData && channel == want.id && arg == 0 {
 			if err := want.account(len(frame)); err != nil {
 				return nil, p.broken(err)
 			}

@@ -114,8 +114,8 @@ func (r *recvEnd) fast() []byte {
 			if err != nil || len(frame) < HeaderSize || r.queued.Load() != 0 {
 				break
 			}
-			kind, channel, _ := readHeader(frame)
-			if kind != kindData || channel != r.id || r.account(len(frame)) != nil {
+			kind, channel, arg := readHeader(frame)
+			if kind != kindData || channel != r.id || arg != 0 || r.account(len(frame)) != nil {
 				break
 			}
 			if n != p.spin.rounds || p.spin.lulled {
@@ -179,8 +179,8 @@ func (r *recvEnd) account(frame int) error {
 
 // deliver puts a message into its channel's inbox. Called with the rx token held.
 func (p *port) deliver(h header, payload []byte, frame int) error {
-	if h.flags != 0 || h.attachments != 0 {
-		return violation("DATA for channel %d has flags %#x and %d attachments", h.channel, h.flags, h.attachments)
+	if h.flags != 0 || h.attachments != 0 || h.arg != 0 {
+		return violation("DATA for channel %d has flags %#x, %d attachments, argument %d", h.channel, h.flags, h.attachments, h.arg)
 	}
 	p.mu.Lock()
 	r := p.recvs[h.channel]

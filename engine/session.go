@@ -312,11 +312,9 @@ func (s *Session) offer(r *recvEnd) {
 	p := s.port
 	p.mu.Lock()
 	h, handled := s.handlers[r.name]
-	var err error
+	err := s.mayOffer(r.name)
 	if r.p == p && len(p.recvs) > s.limits.Channels {
 		err = &LimitError{What: "open channels", Limit: uint64(s.limits.Channels)}
-	} else if !handled && s.unclaimed >= s.limits.Unclaimed {
-		err = s.unclaimedFull()
 	}
 	if err != nil {
 		p.mu.Unlock()
@@ -338,7 +336,13 @@ func (s *Session) offer(r *recvEnd) {
 	p.mu.Unlock()
 }
 
-func (s *Session) unclaimedFull() error {
+// mayOffer returns the limit that a further channel exceeds, if nobody waits for it. Called with port.mu held.
+func (s *Session) mayOffer(name string) error {
+	_, handled := s.handlers[name]
+	a := s.acceptors[name]
+	if handled || a != nil && a.waiting > int(a.ready.Load()) || s.unclaimed < s.limits.Unclaimed {
+		return nil
+	}
 	return &LimitError{What: "channels that nobody has accepted", Limit: uint64(s.limits.Unclaimed)}
 }
 

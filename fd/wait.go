@@ -29,6 +29,14 @@ func WaitReadable(a, b int, d time.Duration) (aReady, bReady bool, err error) {
 	return fds[0].Revents != 0, fds[1].Revents != 0, nil
 }
 
+// HungUp reports whether the peer of a stream socket has closed or shut it down, also if there is something left to be
+// read. See POLLRDHUP in poll(2).
+func HungUp(sock int) bool {
+	p := []unix.PollFd{{Fd: int32(sock), Events: unix.POLLRDHUP}}
+	n, err := retry(func() (int, error) { return unix.Poll(p, 0) })
+	return err == nil && n != 0
+}
+
 // An Event is a flag that one thread waits for and others set: an eventfd(2).
 type Event struct{ *FD }
 

@@ -44,7 +44,7 @@ type bell struct {
 	watched <-chan struct{} // the context whose end interrupts
 	unwatch func() bool
 
-	mu     sync.Mutex
+	mu     sync.Mutex // held while the number of a descriptor is used by who has none of the engine's tokens
 	atGone func()
 	closed bool
 }
@@ -127,9 +127,11 @@ func (b *bell) Ring() { fd.Poke(b.sock.Int()) }
 func (b *bell) Interrupt() {
 	b.interrupted.Store(true)
 	b.unpark()
-	if e := b.event.Load(); e != nil {
+	b.mu.Lock()
+	if e := b.event.Load(); e != nil && !b.closed {
 		e.Set()
 	}
+	b.mu.Unlock()
 	if f := b.notify.Load(); f != nil {
 		(*f)()
 	}
@@ -330,10 +332,22 @@ func (b *bell) lost() bool { return len(b.given) != 0 && b.given[0] == nil }
 
 // Shutdown implements engine.Bell.
 func (b *bell) Shutdown() {
-	if !b.down.Swap(true) {
-		_ = fd.Shutdown(b.sock.Int()) // wakes a thread that blocks in recvmsg
-		b.Interrupt()
+	if b.down.Swap(true) {
+		return
 	}
+	b.mu.Lock()
+	if !b.closed {
+		_ = fd.Shutdown(b.sock.Int()) // wakes a thread that blocks in recvmsg
+	}
+	b.mu.Unlock()
+	b.Interrupt()
+}
+
+// Gone implements engine.Bell.
+func (b *bell) Gone() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed || b.gone.Load() || fd.HungUp(b.sock.Int())
 }
 
 // Close implements engine.Bell.

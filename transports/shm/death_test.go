@@ -68,7 +68,7 @@ func sendNumbered(ctx context.Context, s engine.Sender[engine.Raw], note func(n 
 	}
 }
 
-// childStream dials ADDR and streams both ways until it is killed. DEAF: it does not receive.
+// childStream dials ADDR, says there who it is, ID, and streams both ways until it is killed. DEAF: it does not receive.
 func childStream(*childSide) error {
 	ctx := context.Background()
 	notes, err := syscall.Mmap(3, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
@@ -83,19 +83,23 @@ func childStream(*childSide) error {
 		return err
 	}
 	ended := make(chan error)
-	go func() {
-		out, err := engine.Open[engine.Raw](ctx, s, "up")
+	send := func(out engine.Sender[engine.Raw], err error, word int) {
+		id := engine.Raw(os.Getenv("ID"))
 		if err == nil {
-			err = sendNumbered(ctx, out, note(noteSession))
+			err = out.Send(ctx, &id)
+		}
+		if err == nil {
+			err = sendNumbered(ctx, out, note(word))
 		}
 		ended <- err
+	}
+	go func() {
+		out, err := engine.Open[engine.Raw](ctx, s, "up")
+		send(out, err, noteSession)
 	}()
 	go func() {
 		out, err := engine.OpenLane[engine.Raw](ctx, s, "up lane", nil)
-		if err == nil {
-			err = sendNumbered(ctx, out, note(noteLane))
-		}
-		ended <- err
+		send(out, err, noteLane)
 	}()
 	if os.Getenv("DEAF") == "" {
 		for _, name := range []string{"down", "down lane"} {
@@ -115,18 +119,29 @@ func childStream(*childSide) error {
 
 // A survivor is what is left of a session to such a process.
 type survivor struct {
-	session, lane uint64 // how much was received
-	errs          []error
+	session, lane received
+	errs          []error // why its four channels ended
+}
+
+// received is what came on one channel: which process sent it, if that came, and how much.
+type received struct {
+	from string
+	n    uint64
 }
 
 func survive(ctx context.Context, s *engine.Session) (v survivor) {
 	defer s.Close()
 	var all sync.WaitGroup
 	errs := make(chan error, 4)
-	receive := func(name string, n *uint64) {
+	receive := func(name string, got *received) {
 		in, err := engine.Accept[engine.Raw](ctx, s, name)
+		var first engine.Raw
 		if err == nil {
-			*n, err = readNumbered(ctx, in)
+			err = in.Receive(ctx, &first)
+		}
+		if err == nil {
+			got.from = string(first)
+			got.n, err = readNumbered(ctx, in)
 		}
 		errs <- err
 	}
@@ -156,7 +171,8 @@ func survive(ctx context.Context, s *engine.Session) (v survivor) {
 
 // A victim is one of those processes.
 type victim struct {
-	session, lane, lost uint64 // what it noted
+	session, lane uint64 // what it noted
+	gaveUp        bool
 }
 
 func TestAStormOfDeathsLosesNothingThatWasCommittedAndLeavesNothingBehind(t *testing.T) {
@@ -175,8 +191,8 @@ func TestAStormOfDeathsLosesNothingThatWasCommittedAndLeavesNothingBehind(t *tes
 	neighbour := dial(t, trimScheme(server.ln.Addr()), &shm.Options{Engine: eng})
 
 	var mu sync.Mutex
-	victims, survivors := map[int]victim{}, map[int]survivor{}
-	alive := make(chan struct{}, 1<<20) // a value for each session that goes on
+	victims := make([]victim, deaths)
+	var survivors []survivor
 	var handlers sync.WaitGroup
 	handlers.Go(func() {
 		for s, err := range ln.Sessions(ctx) {
@@ -187,11 +203,9 @@ func TestAStormOfDeathsLosesNothingThatWasCommittedAndLeavesNothingBehind(t *tes
 			handlers.Go(func() {
 				v := survive(ctx, s)
 				mu.Lock()
-				survivors[s.Peer().Cred.PID] = v
-				mu.Unlock()
-				<-alive
+				defer mu.Unlock()
+				survivors = append(survivors, v)
 			})
-			alive <- struct{}{}
 		}
 	})
 
@@ -201,33 +215,26 @@ func TestAStormOfDeathsLosesNothingThatWasCommittedAndLeavesNothingBehind(t *tes
 		left <- i
 	}
 	close(left)
+	dead := make(chan struct{}, deaths) // a value for each
 	var killers sync.WaitGroup
-	for range 4 {
+	for range 16 {
 		killers.Go(func() {
 			for i := range left {
-				pid, v, err := kill(t, addr, i)
-				if err != nil {
+				var err error
+				if victims[i], err = kill(t, addr, i); err != nil {
 					t.Errorf("death %d: %v", i, err)
 					return
 				}
-				mu.Lock()
-				victims[pid] = v
-				mu.Unlock()
+				dead <- struct{}{}
 			}
 		})
 	}
-	killed := make(chan struct{})
 	go func() {
 		killers.Wait()
-		close(killed)
+		close(dead)
 	}()
-	for over := false; !over; {
-		select {
-		case <-killed:
-			over = true
-		default:
-			neighbour.goesOn(t)
-		}
+	for range dead {
+		neighbour.goesOn(t)
 	}
 	_ = ln.Close()
 	over := make(chan struct{})
@@ -239,38 +246,36 @@ func TestAStormOfDeathsLosesNothingThatWasCommittedAndLeavesNothingBehind(t *tes
 	took := time.Since(begun)
 	neighbour.goesOn(t)
 
-	var messages, sessions uint64
-	for pid, v := range victims {
-		s := survivors[pid]
-		if s.errs != nil {
-			sessions++
-		}
-		messages += s.session + s.lane
-		if v.lost != 0 {
-			t.Errorf("process %d gave up by itself", pid)
-		}
-		if s.session < v.session || s.lane < v.lane {
-			t.Errorf("process %d committed %d messages on its session and %d on its lane; %d and %d came; %v",
-				pid, v.session, v.lane, s.session, s.lane, s.errs)
-		}
+	var messages uint64
+	session, lane := map[string]uint64{}, map[string]uint64{}
+	for _, s := range survivors {
+		session[s.session.from] += s.session.n
+		lane[s.lane.from] += s.lane.n
+		messages += s.session.n + s.lane.n
 		for _, err := range s.errs {
 			if !errors.Is(err, engine.ErrPeerGone) {
-				t.Errorf("process %d: %v, want %v", pid, err, engine.ErrPeerGone)
+				t.Errorf("%+v: %v, want %v", s, err, engine.ErrPeerGone)
 			}
 		}
 	}
-	if len(victims) != deaths && !t.Failed() {
-		t.Errorf("%d deaths, %d different processes", deaths, len(victims))
+	for i, v := range victims {
+		if v.gaveUp {
+			t.Errorf("process %d gave up by itself", i)
+		}
+		if id := strconv.Itoa(i); session[id] < v.session || lane[id] < v.lane {
+			t.Errorf("process %d committed %d messages on its session and %d on its lane; %d and %d came",
+				i, v.session, v.lane, session[id], lane[id])
+		}
 	}
 	t.Logf("%d deaths in %v, %.0f a second; %d sessions, %d messages", deaths, took.Round(time.Millisecond),
-		float64(deaths)/took.Seconds(), sessions, messages)
+		float64(deaths)/took.Seconds(), len(survivors), messages)
 }
 
 // kill starts a process that streams and kills it at some moment.
-func kill(t *testing.T, addr string, i int) (pid int, v victim, err error) {
+func kill(t *testing.T, addr string, i int) (v victim, err error) {
 	memory, err := fd.Memfd("notes", 4096, nil)
 	if err != nil {
-		return 0, v, err
+		return v, err
 	}
 	file := must(memory.File("notes"))
 	defer file.Close()
@@ -278,20 +283,20 @@ func kill(t *testing.T, addr string, i int) (pid int, v victim, err error) {
 	defer syscall.Munmap(notes)
 	at := func(word int) uint64 { return binary.LittleEndian.Uint64(notes[word:]) }
 
-	env := []string{"ADDR=" + addr, "WAIT=" + strconv.Itoa(int([]engine.Wait{engine.Hybrid, engine.Block}[i%2])), "GOMAXPROCS=2"}
+	env := []string{"ADDR=" + addr, "ID=" + strconv.Itoa(i), "WAIT=" + strconv.Itoa(int([]engine.Wait{engine.Hybrid, engine.Block}[i%2])), "GOMAXPROCS=2"}
 	if i%5 == 4 {
 		env = append(env, "DEAF=1")
 	}
 	cmd := childCommand(t, "stream", env...)
 	cmd.ExtraFiles = []*os.File{file}
 	if err := cmd.Start(); err != nil {
-		return 0, v, err
+		return v, err
 	}
 	if i%4 == 0 {
 		// Somewhere between its first instruction and its first messages.
 		<-time.After(time.Duration(rand.IntN(30_000)) * time.Microsecond)
 	} else {
-		want := rand.Uint64N(3000)
+		want := rand.Uint64N(1 << rand.IntN(12))
 		if !poll(func() bool { return at(noteSession)+at(noteLane) >= want || at(noteLost) != 0 }) {
 			err = fmt.Errorf("it has not sent %d messages", want)
 		}
@@ -301,7 +306,7 @@ func kill(t *testing.T, addr string, i int) (pid int, v victim, err error) {
 	if werr := cmd.Wait(); !errors.As(werr, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		err = errors.Join(err, fmt.Errorf("it ended by itself: %w", werr))
 	}
-	return cmd.Process.Pid, victim{at(noteSession), at(noteLane), at(noteLost)}, err
+	return victim{at(noteSession), at(noteLane), at(noteLost) != 0}, err
 }
 
 // What a peer sent before its death is there to be received long after it, also by who begins only then.

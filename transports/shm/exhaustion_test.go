@@ -179,13 +179,15 @@ func TestAnOpenerOfLanesOutOfDescriptorsGetsANamedErrorAndItsSessionGoesOn(t *te
 }
 
 func lanesExhausted(ctx context.Context, addr string) error {
-	c, err := newClient(ctx, addr, &shm.Options{Engine: must(engine.New(engine.Config{}))})
+	c, err := newClient(ctx, addr, &shm.Options{Engine: must(engine.New(engine.Config{Wait: engine.Block}))})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if err := c.roundTrip(ctx); err != nil {
-		return err
+	for range 100 { // one of which waits, and makes the descriptor that this needs
+		if err := c.roundTrip(ctx); err != nil {
+			return err
+		}
 	}
 	return tryWith(func() error {
 		_, err := engine.OpenLane[engine.Raw](ctx, c.Session, "nobody accepts this", nil)

@@ -34,6 +34,7 @@ var children = map[string]func(c *childSide) error{
 	"serve":  childServe,
 	"dial":   childDial,
 	"stream": childStream,
+	"idle":   childIdle,
 }
 
 func TestMain(m *testing.M) {
