@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"errors"
-
 	"os"
 	"strings"
 	"sync/atomic"

@@ -64,7 +64,6 @@ type port struct {
 	sends    map[uint32]*sendEnd
 	due      []controller // ends with a control frame to send
 	tornDown bool
-	failing  bool // fail is at work
 
 	// single: the port ends with its one channel. Constant.
 	single bool
@@ -280,17 +279,10 @@ func (p *port) tearDown() {
 		}
 	}
 	p.mu.Lock()
-	p.tornDown = !p.failing
+	done := p.tornDown
+	p.tornDown = true
 	p.mu.Unlock()
-	if !p.tornDown { // fail still uses the bell
-		p.tx.give()
-		p.rx.give()
-		p.mu.Lock()
-		failing := p.failing
-		p.mu.Unlock()
-		if !failing { // and has come here in vain meanwhile; else it will
-			p.tearDown()
-		}
+	if done {
 		return
 	}
 	p.sayByeLocked()
