@@ -356,27 +356,3 @@ func TestALaneWhoseOpenFoundNoSpaceLosesNothing(t *testing.T) {
 		})
 	}
 }
-
-// What travels with a frame that is given up after it was sent is taken and closed by the other side.
-func TestALaneGivenUpWhileItIsAnswered(t *testing.T) {
-	for i := range count(300, 1e5) {
-		log := &laneLog{}
-		a, b := newLinks(t, 1<<14, log)
-		eng := newEngine(t, engine.Config{Wait: engine.Block})
-		sa, sb := a.session(t, eng), b.session(t, eng)
-		polled(t, sb, func() {
-			waiting, cancel := watch(t)
-			opened := result(func() error { _, err := engine.OpenLane[order](waiting, sa, "l", nil); return err })
-			get(t, waiting.waiting)
-			cancel()
-			if err := get(t, opened); err != nil {
-				wantErr(t, err, context.Canceled)
-			}
-		})
-		_ = sa.Close()
-		_ = sb.Close()
-		if log.nothingLeft(t); t.Failed() {
-			t.Fatal("round", i)
-		}
-	}
-}

@@ -142,7 +142,7 @@ func TestTheDefaultEngineCannotBeShutDown(t *testing.T) {
 	wantErr(t, engine.Default().Shutdown(watchdog(t)), os.ErrPermission)
 	e := connectWith[order](t, channel, nil)
 	check(t, e.s.Send(watchdog(t), new(order)))
-	if engine.Default() != engine.Default() {
+	if first := engine.Default(); first != engine.Default() {
 		t.Error("there are several")
 	}
 }

@@ -39,7 +39,7 @@ func childIdle(c *childSide) error {
 			go func() {
 				r, err := engine.Accept[engine.Raw](ctx, s, "x")
 				for err == nil {
-					if err = r.Receive(ctx, new(engine.Raw)); !errors.Is(err, engine.ErrSessionClosed) {
+					if err = r.Receive(ctx, new(engine.Raw)); !errors.Is(err, engine.ErrSessionClosed) && !errors.Is(err, os.ErrClosed) {
 						received <- err
 					}
 				}
