@@ -345,3 +345,78 @@ func TestGoAwayEndsTheSessionWithItsReason(t *testing.T) {
 	}
 	h.hungUp()
 }
+
+// lane opens a lane as it should be, and returns its peer's half.
+func (h *hostile) lane(id uint32, name string) *hostile {
+	h.t.Helper()
+	f, mem := forge(h.t, forgery{capacity: capacity})
+	ours, theirs, err := fd.Socketpair()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.say([]byte{1}, f, theirs)
+	_ = theirs.Close()
+	h.frame(frame{typ: frameOpen, flags: 1, attachments: 2, channel: id, payload: openPayload("raw", name)})
+	var fds []*fd.FD
+	for len(fds) == 0 { // there may be bells before
+		_, fds = h.hear(1)
+	}
+	segment := must(ring.Open(fds[0], 0, false))
+	closeFDs(fds)
+	l := &hostile{t: h.t, sock: ours}
+	h.t.Cleanup(func() {
+		l.close()
+		_ = segment.Close()
+	})
+	l.use(mem, segment)
+	return l
+}
+
+func TestACrimeOnALaneEndsTheLaneByNameAndTheSessionGoesOn(t *testing.T) {
+	for _, c := range []crime{
+		{"tail goes back", func(l *hostile) { l.poke(wordTail, l.prod.Published()-8) }, position},
+		{"tail leaps", func(l *hostile) { l.poke(wordTail, l.prod.Published()+capacity+8) }, position},
+		{"tail is misaligned", func(l *hostile) { l.poke(wordTail, l.prod.Published()+4) }, position},
+		{"length 0", func(l *hostile) { l.poke(wordTail, l.prod.Published()+64) }, length},
+		{"length 2^32-1", func(l *hostile) {
+			binary.LittleEndian.PutUint32(l.mem[header+int(l.prod.Published()):], 1<<32-1)
+			l.poke(wordTail, l.prod.Published()+64)
+		}, length},
+		{"DATA of another channel", func(l *hostile) { l.frame(frame{typ: frameData, channel: 1}) }, nil},
+		{"OPEN", func(l *hostile) { l.open(5, "x") }, nil},
+		{"GOAWAY", func(l *hostile) { l.frame(frame{typ: frameGoAway}) }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			residue(t)
+			ctx := watchdog(t)
+			addr := address()
+			ln := must(shm.Listen(ctx, addr, &shm.Options{Engine: newEngine(t, engine.Config{})}))
+			defer ln.Close()
+			h := hostileDial(t, addr, capacity)
+			s := must(ln.Accept(ctx))
+			defer s.Close()
+			accepted := make(chan engine.Receiver[engine.Raw], 1)
+			go func() { accepted <- must(engine.Accept[engine.Raw](ctx, s, "lane")) }()
+			l := h.lane(3, "lane")
+			r := within(t, "the lane", accepted)
+			l.frame(frame{typ: frameData, channel: 3, payload: []byte("hello")})
+			var m engine.Raw
+			if err := r.Receive(ctx, &m); err != nil || string(m) != "hello" {
+				t.Fatal(string(m), err)
+			}
+			l.consumed()
+			received := make(chan error, 1)
+			go func() { received <- r.Receive(ctx, &m) }()
+			c.do(l)
+			protocolError(t, within(t, "the lane's end", received), c.want...)
+			l.hungUp()
+
+			h.open(5, "x")
+			h.frame(frame{typ: frameData, channel: 5, payload: []byte("more")})
+			x := must(engine.Accept[engine.Raw](ctx, s, "x"))
+			if err := x.Receive(ctx, &m); err != nil || string(m) != "more" {
+				t.Error(string(m), err)
+			}
+		})
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -78,7 +79,9 @@ func childStream(*childSide) error {
 	note := func(word int) func(uint64) {
 		return func(n uint64) { binary.LittleEndian.PutUint64(notes[word:], n) }
 	}
-	s, err := shm.Dial(ctx, os.Getenv("ADDR"), &shm.Options{Engine: must(engine.New(engine.Config{Wait: waitOf()}))})
+	s, err := shm.Dial(ctx, os.Getenv("ADDR"), &shm.Options{
+		Engine: must(engine.New(engine.Config{Wait: waitOf()})), HandshakeTimeout: patience,
+	})
 	if err != nil {
 		return err
 	}
@@ -184,7 +187,7 @@ func TestAStormOfDeathsLosesNothingThatWasCommittedAndLeavesNothingBehind(t *tes
 	ctx := context.Background()
 	eng := newEngine(t, engine.Config{})
 	addr := address()
-	ln := must(shm.Listen(ctx, addr, &shm.Options{Engine: eng}))
+	ln := must(shm.Listen(ctx, addr, &shm.Options{Engine: eng, HandshakeTimeout: patience}))
 	defer ln.Close()
 
 	server := serve(t, address(), shm.Options{}, engine.Config{})
@@ -289,6 +292,8 @@ func kill(t *testing.T, addr string, i int) (v victim, err error) {
 	}
 	cmd := childCommand(t, "stream", env...)
 	cmd.ExtraFiles = []*os.File{file}
+	var said strings.Builder
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		return v, err
 	}
@@ -304,7 +309,7 @@ func kill(t *testing.T, addr string, i int) (v victim, err error) {
 	_ = cmd.Process.Kill()
 	var exit *exec.ExitError
 	if werr := cmd.Wait(); !errors.As(werr, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		err = errors.Join(err, fmt.Errorf("it ended by itself: %w", werr))
+		err = errors.Join(err, fmt.Errorf("it ended by itself: %w: %s", werr, said.String()))
 	}
 	return victim{at(noteSession), at(noteLane), at(noteLost) != 0}, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,13 +14,16 @@ import (
 	"github.com/corechan/corechan/transports/shm"
 )
 
+// blocking has a child wait in such a way that a session has all its descriptors after its first messages.
+var blocking = "WAIT=" + strconv.Itoa(int(engine.Block))
+
 // enough descriptors for everything that is tried here.
 const enough = 12
 
 func TestAListenerThatCannotAcceptTriesAgain(t *testing.T) {
 	residue(t)
 	addr := address()
-	c := startChild(t, "serve", "ADDR="+addr)
+	c := startChild(t, "serve", "ADDR="+addr, blocking)
 	c.hear()
 	o := &shm.Options{Engine: newEngine(t, engine.Config{})}
 	neighbour := dial(t, addr, o)
@@ -55,7 +59,7 @@ func TestAListenerOutOfDescriptorsRefusesByNameAndRecovers(t *testing.T) {
 	for _, withNeighbour := range []bool{false, true} {
 		t.Run(fmt.Sprintf("neighbour=%v", withNeighbour), func(t *testing.T) {
 			addr := address()
-			c := startChild(t, "serve", "ADDR="+addr)
+			c := startChild(t, "serve", "ADDR="+addr, blocking)
 			c.hear()
 			o := &shm.Options{Engine: newEngine(t, engine.Config{})}
 			dial(t, addr, o).Close()
@@ -201,7 +205,7 @@ func lanesExhausted(ctx context.Context, addr string) error {
 func TestAnAcceptorOfLanesOutOfDescriptorsRefusesThemByName(t *testing.T) {
 	residue(t)
 	addr := address()
-	c := startChild(t, "serve", "ADDR="+addr)
+	c := startChild(t, "serve", "ADDR="+addr, blocking)
 	c.hear()
 	o := &shm.Options{Engine: newEngine(t, engine.Config{})}
 	client := dial(t, addr, o)

@@ -372,3 +372,28 @@ func TestAListenersCloseCutsHandshakesShort(t *testing.T) {
 		h.hungUp()
 	}
 }
+
+func TestPeersBeyondTheBacklogWaitInTheHandshake(t *testing.T) {
+	residue(t)
+	ctx := watchdog(t)
+	addr := address()
+	o := &shm.Options{Engine: newEngine(t, engine.Config{}), HandshakeTimeout: patience, Ring: ring.Options{Capacity: 4096}}
+	ln := must(shm.Listen(ctx, addr, o))
+	defer ln.Close()
+	const peers, handshakes = 300, 128
+	dialed := make(chan *engine.Session, peers)
+	for range peers {
+		go func() { dialed <- must(shm.Dial(ctx, addr, o)) }()
+	}
+	eventually(t, "the backlog is full", func() bool { return len(dialed) >= engine.Backlog+handshakes })
+	if n := len(dialed); n > engine.Backlog+handshakes {
+		t.Errorf("%d sessions that nobody has accepted", n)
+	}
+	for range peers {
+		b := must(ln.Accept(ctx))
+		t.Cleanup(func() { _ = b.Close() })
+	}
+	for range peers {
+		_ = within(t, "Dial", dialed).Close()
+	}
+}

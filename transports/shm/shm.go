@@ -30,7 +30,7 @@ func Dial(ctx context.Context, addr string, o *Options) (*engine.Session, error)
 	return s, nil
 }
 
-// maxHandshakes bounds the handshakes under way on one listener.
+// maxHandshakes bounds the handshakes under way on one listener, with the sessions that wait for room in its backlog.
 const maxHandshakes = 128
 
 // Listen listens at an address: a path, or an abstract name after '@'. The socket file of a dead server is replaced; a
@@ -101,9 +101,8 @@ func (l *listener) accept() {
 			return
 		}
 		l.all.Go(func() {
-			s := l.greet(sock)
-			<-l.slots
-			if s != nil {
+			defer func() { <-l.slots }() // kept until the session is delivered, which bounds those that wait for that
+			if s := l.greet(sock); s != nil {
 				l.Deliver(s)
 			}
 		})
