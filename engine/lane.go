@@ -31,6 +31,14 @@ func (f *laneFrame) nextControl() (control, bool) {
 	if f.frame == nil {
 		return control{}, false
 	}
+	if o := f.offer; o != nil && o.id == 0 {
+		o.id = o.s.nextID()
+		f.frame.h.channel = o.id
+		if o.s.offers == nil {
+			o.s.offers = map[uint32]*laneOffer{}
+		}
+		o.s.offers[o.id] = o
+	}
 	if len(f.give) != 0 {
 		if err := f.p.bell.Give(f.give); err != nil {
 			f.drop()                                            // the peer is gone, or takes nothing
@@ -50,14 +58,19 @@ func (f *laneFrame) sentControl(control) { f.frame = nil }
 func (f *laneFrame) drop() {
 	closeAll(f.give)
 	f.give, f.frame = nil, nil
+	if f.offer != nil && f.p.err != nil {
+		f.offer.end(f.p.err)
+	}
 }
 
 // A laneOffer is a lane that this side has opened and the peer has not answered yet. It is a condition to wait for.
 type laneOffer struct {
 	laneFrame
+	s      *Session
 	isOver chan struct{} // closed when over
 
 	// Under port.mu.
+	id     uint32 // once the OPEN is being written
 	over   bool
 	answer []Attachment
 	err    error
@@ -113,7 +126,7 @@ func (s *Session) openLane(ctx context.Context, name, codec string, o *LaneOptio
 	}
 	p := s.port
 	p.mu.Lock()
-	count := len(s.lanes) + len(s.offers)
+	count := len(s.lanes) + s.offering
 	p.mu.Unlock()
 	if count >= s.limits.Lanes {
 		return nil, &LimitError{What: "lanes", Limit: uint64(s.limits.Lanes), Hint: "raise Limits.Lanes"}
@@ -147,9 +160,9 @@ func (s *Session) openLane(ctx context.Context, name, codec string, o *LaneOptio
 // offerLane gives the peer what it needs for a lane and waits for its answer.
 func (s *Session) offerLane(ctx context.Context, name, codec string, attachments []Attachment) ([]Attachment, uint32, error) {
 	p := s.port
-	o := &laneOffer{laneFrame: laneFrame{p: p, give: attachments}, isOver: make(chan struct{})}
+	o := &laneOffer{laneFrame: laneFrame{p: p, give: attachments}, s: s, isOver: make(chan struct{})}
 	p.mu.Lock()
-	id, err := s.newChannel(len(p.sends))
+	err := s.mayOpen(len(p.sends))
 	if err != nil {
 		p.mu.Unlock()
 		closeAll(attachments)
@@ -157,13 +170,10 @@ func (s *Session) offerLane(ctx context.Context, name, codec string, attachments
 	}
 	o.offer = o
 	o.frame = &control{
-		h:     header{typ: frameOpen, flags: flagLane, attachments: uint16(len(attachments)), channel: id},
+		h:     header{typ: frameOpen, flags: flagLane, attachments: uint16(len(attachments))},
 		codec: codec, name: name,
 	}
-	if s.offers == nil {
-		s.offers = map[uint32]*laneOffer{}
-	}
-	s.offers[id] = o
+	s.offering++
 	p.queueControl(o, &o.queued)
 	p.mu.Unlock()
 	p.flushControl()
@@ -173,21 +183,22 @@ func (s *Session) offerLane(ctx context.Context, name, codec string, attachments
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(s.offers, id)
+	s.offering--
+	delete(s.offers, o.id)
 	if o.over {
-		return o.answer, id, o.err
+		return o.answer, o.id, o.err
 	}
 	o.over = true
 	if len(o.give) != 0 { // the OPEN was not sent, and need not be
 		o.drop()
 		o.frame = nil
 	}
-	return nil, id, err
+	return nil, 0, err
 }
 
 // laneAnswered handles LANE: the peer has taken the lane, and gave what it adds to it. Called with the rx token held.
 func (s *Session) laneAnswered(h header, payload []byte) error {
-	if h.flags != 0 || h.arg != 0 || len(payload) != 0 || !s.everOpened(h.channel, false) {
+	if h.flags != 0 || h.arg != 0 || len(payload) != 0 || !s.isOwn(h.channel) || !s.everOpened(h.channel) {
 		return violation("LANE for channel %d is malformed", h.channel)
 	}
 	answer, err := s.port.bell.Take(int(h.attachments))
@@ -336,7 +347,7 @@ func (o *laneOwner) handleFrame(h header, _ []byte) error {
 	return violation("%v on a lane", h.typ)
 }
 
-func (o *laneOwner) everOpened(id uint32, byPeer bool) bool { return id == o.id && byPeer == o.byPeer }
+func (o *laneOwner) everOpened(id uint32) bool { return id == o.id }
 
 func (o *laneOwner) portFailed(error) {
 	o.s.port.mu.Lock()

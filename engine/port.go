@@ -95,8 +95,8 @@ type frameHandler interface {
 	handleFrame(h header, payload []byte) error
 	// portFailed is called once, without locks.
 	portFailed(err error)
-	// everOpened reports whether a channel is or was open; byPeer: for the peer to send on.
-	everOpened(id uint32, byPeer bool) bool
+	// everOpened reports whether a channel is or was open.
+	everOpened(id uint32) bool
 	// lastWord returns why the peer is gone, once the ring is empty and does not say. Called with the rx token held.
 	lastWord(ctx context.Context) error
 }
@@ -154,6 +154,13 @@ func (p *port) fence() {
 	if p.barrier == nil {
 		p.fences.Add(1)
 	}
+}
+
+// isOpen reports whether a channel of that id is open now.
+func (p *port) isOpen(id uint32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.recvs[id] != nil || p.sends[id] != nil
 }
 
 // attend sets a bit of attention.

@@ -35,7 +35,7 @@ type sendEnd struct {
 	queued  bool
 	closed  bool     // by this side
 	closing *control // the CLOSE that is due
-	opening *control // the OPEN that is due, with its channel in use already
+	opening *control // the OPEN that is due; the end has no id, and is not in port.sends, until it is written
 
 	_ [256 - 144]byte // as in port
 }
@@ -231,12 +231,26 @@ func (s *sendEnd) close(reason error) error {
 func (s *sendEnd) nextControl() (control, bool) {
 	switch {
 	case s.opening != nil:
+		if o := s.p.owner.(*Session); s.id == 0 {
+			o.opening--
+			s.id = o.nextID()
+			s.opening.h.channel = s.id
+			s.p.sends[s.id] = s
+		}
 		return *s.opening, true
 	case s.closing != nil:
+		s.closing.h.channel = s.id
 		return *s.closing, true
 	}
 	s.queued = false
 	return control{}, false
+}
+
+// drop: see dropper. An end whose OPEN was not written is not in port.sends.
+func (s *sendEnd) drop() {
+	if s.opening != nil {
+		s.end(s.p.err)
+	}
 }
 
 func (s *sendEnd) sentControl(c control) {
@@ -305,12 +319,11 @@ func (p *port) reset(h header, payload []byte) error {
 // unknown is about a frame for a channel that is not open: one that was is fine, for the frame may have crossed its
 // end; one that never was is a violation.
 func (p *port) unknown(h header) error {
-	byPeer := h.typ == frameData || h.typ == frameClose
 	switch {
-	case p.owner.everOpened(h.channel, byPeer):
-		return nil
-	case p.owner.everOpened(h.channel, !byPeer):
+	case p.isOpen(h.channel):
 		return violation("%v for channel %d, from its other end", h.typ, h.channel)
+	case p.owner.everOpened(h.channel):
+		return nil
 	}
 	return violation("%v for channel %d, which was never opened", h.typ, h.channel)
 }

@@ -31,15 +31,19 @@ type Session struct {
 	log  *slog.Logger
 
 	limits Limits
-	lastID atomic.Uint32 // the last channel id given by this side
+	lastID    atomic.Uint32 // the last channel id given by this side
+	cameRound atomic.Bool   // ids have
 	// peerID is the last id that the peer used. Written with the rx token held.
-	peerID atomic.Uint32
+	peerID        atomic.Uint32
+	peerCameRound bool // under the rx token
 
 	// Under port.mu.
 	offered   map[string][]*recvEnd // opened by the peer, not accepted yet
 	unclaimed int
 	acceptors map[string]*acceptor
 	handlers  map[string]handler
+	opening   int // channels whose OPEN is not written yet
+	offering  int // lanes that the peer has not answered yet
 	lanes     map[*port]struct{}
 	offers    map[uint32]*laneOffer
 
@@ -209,28 +213,41 @@ func (s *Session) removeIfOver() {
 // lastWord: see frameHandler.
 func (s *Session) lastWord(context.Context) error { return ErrPeerGone }
 
-// nextID returns the id for a channel that this side opens: odd ones are the dialer's, even ones the listener's. They
-// are opened in this order, so the OPEN must be queued before port.mu, which is held, is released.
-func (s *Session) nextID() (uint32, error) {
+// nextID returns the id for a channel that this side opens: odd ones are the dialer's, even ones the listener's. The
+// peer must hear of them in this order, so an id is given when the frame that speaks of it is written: called with the
+// tx token and port.mu held.
+//
+// Ids come round after 2³¹ channels, and leave out those that are still open.
+func (s *Session) nextID() uint32 {
+	p := s.port
 	last := s.lastID.Load()
-	id := last + 2
-	if last == 0 && s.link.Dialer {
-		id = 1
+	for id := last; ; {
+		switch id += 2; {
+		case id == 0: // come round
+			id = 2
+		case id == 2 && last == 0 && s.link.Dialer:
+			id = 1
+		}
+		if p.sends[id] == nil && p.recvs[id] == nil && s.offers[id] == nil {
+			if id < last {
+				s.cameRound.Store(true)
+			}
+			s.lastID.Store(id)
+			return id
+		}
 	}
-	if id < last {
-		return 0, &LimitError{What: "channels in a session's life", Limit: math.MaxUint32 / 2, Hint: "dial anew"}
-	}
-	s.lastID.Store(id)
-	return id, nil
 }
 
+// isOwn reports whether an id is this side's to give.
+func (s *Session) isOwn(id uint32) bool { return (id%2 == 1) == s.link.Dialer }
+
 // everOpened: see frameHandler.
-func (s *Session) everOpened(id uint32, byPeer bool) bool {
-	last := &s.lastID
-	if byPeer {
-		last = &s.peerID
+func (s *Session) everOpened(id uint32) bool {
+	last, round := s.lastID.Load(), s.cameRound.Load()
+	if !s.isOwn(id) {
+		last, round = s.peerID.Load(), s.peerCameRound
 	}
-	return id != 0 && (id%2 == 1) == (s.link.Dialer != byPeer) && id <= last.Load()
+	return id != 0 && (round || id <= last)
 }
 
 // handleFrame sees to the frames that concern the session. Called with the rx token held.
@@ -297,11 +314,15 @@ func (s *Session) checkDue() error {
 	return nil
 }
 
-// checkPeerID checks that an id is the peer's to give, and new.
+// checkPeerID checks that an id is the peer's to give, and new. Called with the rx token held.
 func (s *Session) checkPeerID(id uint32) error {
 	last := s.peerID.Load()
-	if id == 0 || (id%2 == 1) == s.link.Dialer || id <= last {
+	ahead := id - last // also where ids have come round
+	if id == 0 || s.isOwn(id) || ahead == 0 || ahead > 1<<31 || s.port.isOpen(id) {
 		return violation("OPEN of channel %d, after %d", id, last)
+	}
+	if id < last {
+		s.peerCameRound = true
 	}
 	s.peerID.Store(id)
 	return nil
@@ -361,31 +382,29 @@ func (s *Session) open(name, codec string) (*sendEnd, error) {
 	end.granted.Store(uint64(s.link.PeerLimits.Window))
 
 	p.mu.Lock()
-	id, err := s.newChannel(len(p.sends))
-	if err != nil {
+	if err := s.mayOpen(len(p.sends) + s.opening); err != nil {
 		p.mu.Unlock()
 		return nil, err
 	}
-	end.id = id
-	end.opening = &control{h: header{typ: frameOpen, channel: id}, codec: codec, name: name}
-	p.sends[id] = end
+	s.opening++
+	end.opening = &control{h: header{typ: frameOpen}, codec: codec, name: name}
 	p.queueControl(end, &end.queued)
 	p.mu.Unlock()
 	p.flushControl()
 	return end, nil
 }
 
-// newChannel returns the id of a new channel beside count others. Called with port.mu held; see nextID.
-func (s *Session) newChannel(count int) (uint32, error) {
+// mayOpen returns why no channel can be opened beside count others, or nil. Called with port.mu held.
+func (s *Session) mayOpen(count int) error {
 	switch {
 	case s.port.err != nil:
-		return 0, s.port.err
+		return s.port.err
 	case s.gone.Load():
-		return 0, ErrPeerGone
+		return ErrPeerGone
 	case count >= s.limits.Channels:
-		return 0, &LimitError{What: "open channels", Limit: uint64(s.limits.Channels), Hint: "raise Limits.Channels"}
+		return &LimitError{What: "open channels", Limit: uint64(s.limits.Channels), Hint: "raise Limits.Channels"}
 	}
-	return s.nextID()
+	return nil
 }
 
 // maxMessage returns the largest payload of a message in a ring whose records hold maxRecord bytes.
