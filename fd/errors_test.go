@@ -61,6 +61,7 @@ func childEverythingWithLoweredLimit() error {
 		"Socketpair": func() error { _, _, err := fd.Socketpair(); return err },
 		"Memfd":      func() error { _, err := fd.Memfd("x", 1, nil); return err },
 		"Dup":        func() error { _, err := a.Dup(); return err },
+		"Of":         func() error { _, err := fd.Of(os.Stdin); return err },
 		"PeerPidfd":  func() error { _, err := fd.PeerPidfd(a.Int()); return err },
 		"ListenUnix": func() error { _, err := fd.ListenUnix("@x", 1); return err },
 		"Listen":     func() error { _, err := fd.Listen("/tmp/x", 1); return err },
@@ -69,6 +70,10 @@ func childEverythingWithLoweredLimit() error {
 		if err := op(); !errors.Is(err, fd.ErrExhausted) || !errors.Is(err, syscall.EMFILE) {
 			return fmt.Errorf("%s: %w, want ErrExhausted with EMFILE", name, err)
 		}
+	}
+	// What is consumed is closed, also by a failure.
+	if _, err := a.Conn(); !errors.Is(err, fd.ErrExhausted) || !errors.Is(err, syscall.EMFILE) || a.Int() != -1 {
+		return fmt.Errorf("Conn: %w, want ErrExhausted with EMFILE; the FD owns %d", err, a.Int())
 	}
 	return nil
 }

@@ -14,11 +14,11 @@ import (
 // If the descriptor is non-blocking, the File uses the runtime's poller: it takes deadlines, and Close ends a Read; see
 // [os.NewFile]. Otherwise its calls block a thread each, and SetDeadline fails with [os.ErrNoDeadline].
 //
-// A pipe is made non-blocking if need be, without the other holders of its end noticing: the mode belongs to the open
-// file description, which is shared with whoever sent it, so File opens the same end once more, by /proc/self/fd, and
-// closes the descriptor that it was given. (The number changes.) Where that fails the File is a blocking one: without
-// /proc or a free descriptor, or if the pipe is another user's. Everything else keeps its mode: a terminal that was made
-// non-blocking would be so for the shell too.
+// A pipe is always non-blocking here, and neither do the other holders of its end notice, nor can they change it: the
+// mode belongs to the open file description, which is shared with whoever sent it, so File opens the same end once more,
+// by /proc/self/fd, and closes the descriptor that it was given. (The number changes.) Where that fails the pipe stays as
+// it is: without /proc or a free descriptor, or if it is another user's. So does everything else: a terminal that was
+// made non-blocking would be so for the shell too.
 func (f *FD) File(name string) (*os.File, error) {
 	n, err := f.Disown()
 	if err != nil {
@@ -34,13 +34,13 @@ func (f *FD) File(name string) (*os.File, error) {
 }
 
 // reopenPipe returns a non-blocking descriptor for the same end of the same pipe, with an open file description of its
-// own; nil if n is no pipe, does not block anyway, or cannot be opened again.
+// own; nil if n is no pipe or cannot be opened again.
 //
 // A FIFO in a file system is left alone: to open one may wait for whoever serves the file system. A name that begins
 // with "pipe:" is one that only the kernel gives, because all others begin with a slash. See pipe(7) and proc_pid_fd(5).
 func reopenPipe(n int) *FD {
 	flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFL, 0)
-	if err != nil || flags&(unix.O_NONBLOCK|unix.O_PATH) != 0 {
+	if err != nil || flags&unix.O_PATH != 0 {
 		return nil
 	}
 	path := "/proc/self/fd/" + strconv.Itoa(n)

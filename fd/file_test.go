@@ -105,6 +105,10 @@ func TestTheEndsOfAnOSPipeGoOnWorkingAtBothSides(t *testing.T) {
 	}
 	closeAtEnd(t, r)
 	out := must[*os.File](t)(give(t, w).File("out"))
+	w.Fd() // makes it blocking, as starting a command with it does
+	if nonblocking(t, w) || !nonblocking(t, out) {
+		t.Error("the two ends share their mode")
+	}
 	w.Close()
 	wantDeadline(t, r)
 	if _, err := out.WriteString("hello"); err != nil {
