@@ -98,24 +98,28 @@ func socketKind(n, domain int) (Kind, error) {
 	if domain != unix.AF_INET && domain != unix.AF_INET6 && domain != unix.AF_UNIX {
 		return KindOther, nil
 	}
-	var typ, protocol, listens int
-	for _, o := range [...]struct {
-		option int
-		value  *int
-	}{{unix.SO_TYPE, &typ}, {unix.SO_PROTOCOL, &protocol}, {unix.SO_ACCEPTCONN, &listens}} {
-		v, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, o.option)
-		if err != nil {
-			return KindOther, err
-		}
-		*o.value = v
+	typ, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return KindOther, err
 	}
 	var k Kind
 	if domain == unix.AF_UNIX {
 		k = unixKind(typ)
 	} else {
+		protocol, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+		if err != nil {
+			return KindOther, err
+		}
 		k = inetKind(typ, protocol)
 	}
-	if listens != 0 && k != KindOther {
+	if k != KindStreamConn && k != KindSeqConn {
+		return k, nil
+	}
+	listens, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return KindOther, err
+	}
+	if listens != 0 {
 		k = KindListener
 	}
 	return k, nil
