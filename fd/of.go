@@ -31,7 +31,7 @@ import (
 //
 // # Errors
 //
-// [ErrNoDescriptor] if v is nil or has none, as a [*tls.Conn] has not, whose state is in this process; [os.ErrClosed] if v is
+// [ErrNoDescriptor] if v is nil or has none, as a [crypto/tls.Conn] has not, whose state is in this process; [os.ErrClosed] if v is
 // closed; [ErrExhausted] at the limit. See F_DUPFD_CLOEXEC in fcntl(2).
 func Of(v any) (*FD, error) {
 	if p := reflect.ValueOf(v); p.Kind() == reflect.Pointer && p.IsNil() {

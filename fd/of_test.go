@@ -85,3 +85,26 @@ func TestOfMakesACloseOnExecDuplicateAndChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsBeingReadCanBeGivenAway(t *testing.T) {
+	fdtest.Snapshot(t)
+	conn, peer := pairOf(t, "unix", "@corechan-test-busy")
+	done := make(chan error)
+	go func() {
+		_, err := conn.Read(make([]byte, 1))
+		done <- err
+	}()
+	got := must[net.Conn](t)(give(t, conn).Conn())
+	if _, err := got.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := peer.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := peer.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := within(t, "the giver's Read", done); err != nil {
+		t.Error(err)
+	}
+}
