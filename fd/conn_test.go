@@ -1,6 +1,7 @@
 package fd_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -150,6 +151,45 @@ func TestAListenerAcceptsAfterItsGiverHasClosedIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAListenerOutlivesTheProcessThatGaveIt(t *testing.T) {
+	fdtest.Snapshot(t)
+	dir := t.TempDir()
+	meet := listen(t, dir+"/meet")
+	kill := startChild(t, "give and wait", "MEET="+meet.Addr(), "PATH_TO_SERVE="+dir+"/served")
+	from := must[*fd.FD](t)(meet.Accept())
+	_, fds, err := new(fd.Receiver).Recv(from.Int(), make([]byte, 1), 0)
+	if err != nil || len(fds) != 1 {
+		t.Fatalf("%d descriptors, %v; want 1", len(fds), err)
+	}
+	closeAtEnd(t, fds[0])
+	kill()
+	l := must[net.Listener](t)(fds[0].Listener())
+	if l.Addr().String() != dir+"/served" {
+		t.Errorf("it listens at %v", l.Addr())
+	}
+	client := must[net.Conn](t)(net.Dial("unix", l.Addr().String()))
+	wantEcho(t, client, must[net.Conn](t)(l.Accept()))
+}
+
+func childGiveAndWait() error {
+	l, err := net.Listen("unix", os.Getenv("PATH_TO_SERVE"))
+	if err != nil {
+		return err
+	}
+	f, err := fd.Of(l)
+	if err != nil {
+		return err
+	}
+	to, err := fd.DialUnix(context.Background(), os.Getenv("MEET"))
+	if err != nil {
+		return err
+	}
+	if _, err := fd.SendMsg(to.Int(), []byte{1}, []int{f.Int()}, 0); err != nil {
+		return err
+	}
+	return waitToBeKilled()
 }
 
 // A path is unlinked by nobody but the one that is told to, and a server that has taken the path since keeps it.
