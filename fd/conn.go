@@ -20,8 +20,9 @@ import (
 // A socket's options and its mode belong to the open file description, so to everyone who shares it, the sender above
 // all. Package net makes the socket non-blocking: a sender that goes on using its own descriptor outside package net
 // has to expect EAGAIN. It also turns on TCP_NODELAY and keepalive on TCP connections, as [net.Dial] does. A socket,
-// other than a pipe, cannot be opened once more to avoid it. Conversely, a peer that makes a shared socket blocking again
-// makes this process's calls block a thread and miss their deadlines; take sockets from those who may do that.
+// other than a pipe, cannot be opened once more to avoid it. Conversely, whoever makes a shared socket blocking again (Fd
+// of what a connection's File returned does so) makes calls here block a thread and miss their deadlines: a connection
+// from a peer that is not trusted may hang, so do not wait for its Close.
 //
 // Errors: [ErrKind], [os.ErrClosed], [ErrExhausted], or what the kernel says. See [net.FileConn].
 func (f *FD) Conn() (net.Conn, error) {
