@@ -13,6 +13,12 @@
 //
 // All descriptors made or received here are close-on-exec from the start, so none leaks into a child by a race.
 //
+// # Go values
+//
+// [Of] makes a descriptor of a file, connection or listener, to be sent, and its receiver makes such a value of it again:
+// [FD.Kind] says which of [FD.File], [FD.Conn], [FD.PacketConn] and [FD.Listener] fits. What two processes share
+// then is the open file description, with its offset, options and mode; each function says what that means for the other.
+//
 // # Numbers
 //
 // A descriptor's number is free for reuse as soon as it is closed. Whoever uses the number that [FD.Int] returned

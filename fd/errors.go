@@ -26,6 +26,11 @@ var (
 	// ErrExhausted: the process, the user or the system has no descriptors left. It comes with the errno.
 	ErrExhausted = errors.New("out of descriptors")
 
+	// ErrNoDescriptor: a value is not, or does not show, an open descriptor, so that it cannot be handed over.
+	ErrNoDescriptor = errors.New("no descriptor")
+	// ErrKind: a descriptor is of another kind than what is to be made of it. The text says which.
+	ErrKind = errors.New("descriptor of another kind")
+
 	// ErrBadAddr: a Unix socket address is empty, has a NUL byte or is too long.
 	ErrBadAddr = errors.New("bad Unix socket address")
 	// ErrInUse: a living server has the address.

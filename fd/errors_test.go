@@ -7,8 +7,10 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/corechan/corechan/fd"
+	"golang.org/x/sys/unix"
 )
 
 func TestAnErrorSaysWhatWasTriedOnWhatAndWhy(t *testing.T) {
@@ -52,6 +54,13 @@ func childEverythingWithLoweredLimit() error {
 	}
 	defer a.Close()
 	defer b.Close()
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		return err
+	}
+	in, out := fd.New(pipe[0]), fd.New(pipe[1])
+	defer in.Close()
+	defer out.Close()
 	restore, err := lowerLimit(0)
 	if err != nil {
 		return err
@@ -61,6 +70,7 @@ func childEverythingWithLoweredLimit() error {
 		"Socketpair": func() error { _, _, err := fd.Socketpair(); return err },
 		"Memfd":      func() error { _, err := fd.Memfd("x", 1, nil); return err },
 		"Dup":        func() error { _, err := a.Dup(); return err },
+		"Of":         func() error { _, err := fd.Of(os.Stdin); return err },
 		"PeerPidfd":  func() error { _, err := fd.PeerPidfd(a.Int()); return err },
 		"ListenUnix": func() error { _, err := fd.ListenUnix("@x", 1); return err },
 		"Listen":     func() error { _, err := fd.Listen("/tmp/x", 1); return err },
@@ -70,5 +80,30 @@ func childEverythingWithLoweredLimit() error {
 			return fmt.Errorf("%s: %w, want ErrExhausted with EMFILE", name, err)
 		}
 	}
+	file, err := in.File("in")
+	if err != nil {
+		return err
+	}
+	defer file.Close() // at the end, so that no descriptor becomes free
+	if err := wantBlockingPipe(file, out); err != nil {
+		return err
+	}
+	// What is consumed is closed, also by a failure.
+	if _, err := a.Conn(); !errors.Is(err, fd.ErrExhausted) || !errors.Is(err, syscall.EMFILE) || a.Int() != -1 {
+		return fmt.Errorf("Conn: %w, want ErrExhausted with EMFILE; the FD owns %d", err, a.Int())
+	}
 	return nil
+}
+
+// wantBlockingPipe checks that a pipe which cannot be opened once more works, without deadlines.
+func wantBlockingPipe(in *os.File, out *fd.FD) error {
+	if err := in.SetDeadline(time.Now()); !errors.Is(err, os.ErrNoDeadline) {
+		return fmt.Errorf("SetDeadline: %w, want os.ErrNoDeadline", err)
+	}
+	p := make([]byte, 1)
+	if _, err := unix.Write(out.Int(), p); err != nil {
+		return err
+	}
+	_, err := in.Read(p)
+	return err
 }

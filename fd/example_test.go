@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 
 	"github.com/corechan/corechan/fd"
@@ -109,4 +111,51 @@ func ExampleListen() {
 	// Output:
 	// true
 	// true <nil>
+}
+
+// A listener goes to another owner, with the connections that wait, and its giver stops listening.
+func ExampleOf() {
+	giver, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := net.Dial("tcp", giver.Addr().String())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+
+	// What is sent is a duplicate: see SendMsg and Receiver for the way to another process.
+	f, err := fd.Of(giver)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer f.Close() // does nothing once f is a listener
+	giver.Close()
+
+	fmt.Println(f.Kind())
+	_, err = f.Conn()
+	fmt.Println(err)
+	receiver, err := f.Listener()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer receiver.Close()
+	conn, err := receiver.Accept()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Fprint(conn, "welcome")
+	conn.Close()
+	said, err := io.ReadAll(client)
+	fmt.Printf("%s %v\n", said, err)
+	// Output:
+	// a listener <nil>
+	// fd: make a connection: descriptor of another kind: it is a listener: use File, or what fits Kind
+	// welcome <nil>
 }

@@ -65,14 +65,3 @@ func (f *FD) Dup() (*FD, error) {
 	}
 	return New(d), nil
 }
-
-// File moves ownership into an [os.File] with the given name, and leaves the FD closed. If the descriptor is
-// non-blocking, the File uses the runtime's poller and takes deadlines; see [os.NewFile]. A closed FD returns
-// [os.ErrClosed].
-func (f *FD) File(name string) (*os.File, error) {
-	n, err := f.Disown()
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(n), name), nil
-}

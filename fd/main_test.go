@@ -24,6 +24,7 @@ const childEnv = "CORECHAN_FD_CHILD"
 var children = map[string]func() error{
 	"dial and wait":                   childDialAndWait,
 	"listen and wait":                 childListenAndWait,
+	"give and wait":                   childGiveAndWait,
 	"receive with a lowered limit":    childReceiveWithLoweredLimit,
 	"accept with a lowered limit":     childAcceptWithLoweredLimit,
 	"everything with a lowered limit": childEverythingWithLoweredLimit,
