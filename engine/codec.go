@@ -2,86 +2,235 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"reflect"
+	"sync"
 
 	"github.com/tinylib/msgp/msgp"
 )
 
-// A Message is a type with the methods that tinylib/msgp generates.
-type Message interface {
-	msgp.Marshaler
-	msgp.Unmarshaler
-	msgp.Sizer
-}
-
-// Raw is a message of bytes without a codec: what Reserve and Lease handle in place. A Send copies it, and a Receive
-// appends to it from its beginning, so that a buffer is used again.
-type Raw []byte
-
-// The codecs by the names that travel in OPEN.
-const (
-	codecMsgp = "msgpack"
-	codecRaw  = "raw"
-)
-
-// codecOf says how T is encoded, once, when an end is made.
-func codecOf[T any]() (string, error) {
-	var v *T
-	switch any(v).(type) {
-	case *Raw:
-		return codecRaw, nil
-	case *any, Message:
-		return codecMsgp, nil
+// sendMessage sends v.
+func sendMessage[T any](ctx context.Context, s *sendEnd, v *T) error {
+	if !s.plain {
+		return s.sendOther(ctx, any(v))
 	}
-	return "", fmt.Errorf("engine: %v: %w: generate its methods with `go run github.com/tinylib/msgp` (MarshalMsg, "+
-		"UnmarshalMsg, Msgsize on the pointer), or use Raw or any", reflect.TypeFor[T](), ErrNoCodec)
+	return s.sendPlain(ctx, any(v).(Message))
 }
 
-// sendOther sends what has no methods: *Raw or *any.
-func sendOther(ctx context.Context, s *sendEnd, v any) error {
-	switch v := v.(type) {
-	case *Raw:
-		b, err := s.reserve(ctx, len(*v))
-		if err != nil {
+// sendPlain encodes m straight into the ring.
+func (s *sendEnd) sendPlain(ctx context.Context, m Message) error {
+	// Msgsize is an upper bound, so the slot may be larger than the message will be: what is not used is not sent.
+	b, err := s.reserve(ctx, min(m.Msgsize(), s.maxMessage))
+	if err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			s.abort() // MarshalMsg failed or panicked
+		}
+	}()
+	n, err := marshal(m, b, s.maxMessage)
+	if err != nil {
+		return err
+	}
+	committed = true
+	s.commit(n)
+	return nil
+}
+
+// marshal encodes m into b, and returns how many bytes it took. most is what a message may take.
+func marshal(m Message, b []byte, most int) (int, error) {
+	out, err := m.MarshalMsg(b[:0])
+	if err != nil {
+		return 0, fmt.Errorf("engine: encode %T: %w", m, err)
+	}
+	n := len(out)
+	if n > len(b) {
+		if n <= most {
+			return 0, fmt.Errorf("engine: encode %T: it takes %d bytes, and its Msgsize says %d", m, n, len(b))
+		}
+		return 0, tooLarge(n, most)
+	}
+	if n != 0 && &out[0] != &b[0] { // it was appended somewhere else
+		copy(b, out)
+	}
+	return n, nil
+}
+
+// sendOther sends what is not plain: v is a pointer to the end's type.
+func (s *sendEnd) sendOther(ctx context.Context, v any) error {
+	if s.pair != nil {
+		if err := s.pair.sender(); err != nil {
 			return err
 		}
-		copy(b, *v)
-		s.commit(len(*v))
-		return nil
+	}
+	if !s.once {
+		switch m := v.(type) {
+		case *Raw:
+			return s.sendBytes(ctx, *m)
+		case Message:
+			if s.enc.mode == byMethods {
+				return s.sendPlain(ctx, m)
+			}
+		}
+	}
+	return s.sendMore(ctx, v)
+}
+
+// cargos are used again: a Call sends one with every message.
+var cargos = sync.Pool{New: func() any { return new(Cargo) }}
+
+// sendMore sends a message that carries something, is its channel's last, or is encoded by reflection.
+func (s *sendEnd) sendMore(ctx context.Context, v any) error {
+	c := cargos.Get().(*Cargo)
+	defer func() {
+		clear(c.items)
+		c.items = c.items[:0]
+		cargos.Put(c)
+	}()
+	flags := uint32(0)
+	if s.once {
+		flags = flagLast
+	}
+	switch m := v.(type) {
+	case *Raw:
+		return s.sendEncoded(ctx, c, *m, flags)
+	case Carrier:
+		if err := m.Carry(c); err != nil {
+			c.abandon()
+			return fmt.Errorf("engine: send %T: %w", v, err)
+		}
+		return s.sendCargo(ctx, c, m, nil, flags)
+	case Message:
+		return s.sendCargo(ctx, c, m, nil, flags)
 	case *any:
-		if v == nil {
+		if m == nil {
 			break
 		}
-		encoded, err := msgp.AppendIntf(nil, *v)
+		encoded, err := msgp.AppendIntf(nil, *m)
 		if err != nil {
-			return fmt.Errorf("engine: encode %T: %w", *v, err)
+			return fmt.Errorf("engine: encode %T: %w", *m, err)
 		}
-		b, err := s.reserve(ctx, len(encoded))
-		if err != nil {
-			return err
-		}
-		copy(b, encoded)
-		s.commit(len(encoded))
-		return nil
+		return s.sendEncoded(ctx, c, encoded, flags)
 	}
 	return fmt.Errorf("engine: send %T: %w", v, ErrNoCodec)
 }
 
-// decodeOther decodes into a *Raw or *any.
-func decodeOther(payload []byte, v any) error {
-	switch v := v.(type) {
-	case *Raw:
-		*v = append((*v)[:0], payload...)
-		return nil
-	case *any:
-		private := append([]byte(nil), payload...)
-		i, rest, err := msgp.ReadIntfBytes(private)
-		if err != nil || len(rest) != 0 {
+// sendEncoded sends a message that is encoded already.
+func (s *sendEnd) sendEncoded(ctx context.Context, c *Cargo, encoded []byte, flags uint32) error {
+	if c.carries() || flags != 0 {
+		return s.sendCargo(ctx, c, nil, encoded, flags)
+	}
+	return s.sendBytes(ctx, encoded)
+}
+
+// sendBytes sends a message that is its bytes.
+func (s *sendEnd) sendBytes(ctx context.Context, encoded []byte) error {
+	b, err := s.reserve(ctx, len(encoded))
+	if err != nil {
+		return err
+	}
+	copy(b, encoded)
+	s.commit(len(encoded))
+	return nil
+}
+
+// receiveMessage decodes the next message.
+func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T) error {
+	payload, l, err := r.next(ctx)
+	if err != nil {
+		return err
+	}
+	return decode(r, payload, l, v)
+}
+
+// decode decodes a message and gives it back. The bytes may change under the decoder: it sees each field once, its
+// bounds are the slice's, and what an inconsistent message makes it do, it does to v; a panic becomes ErrMalformed.
+func decode[T any](r *recvEnd, payload []byte, l letter, v *T) (err error) {
+	done := false
+	defer func() {
+		r.done(l)
+		if !done {
+			l.cargo.drop()
+			err = fmt.Errorf("%w: decoding %T panicked: %v", ErrMalformed, v, recover())
+		}
+	}()
+	err = decodePayload(r.enc, payload, l.cargo, v)
+	done = true
+	return err
+}
+
+// decodeInto is decode for who does not hold the message.
+func decodeInto[T any](enc *encoding, payload []byte, c *Cargo, v *T) (err error) {
+	done := false
+	defer func() {
+		if !done {
+			c.drop()
+			err = fmt.Errorf("%w: decoding %T panicked: %v", ErrMalformed, v, recover())
+		}
+	}()
+	err = decodePayload(enc, payload, c, v)
+	done = true
+	return err
+}
+
+func decodePayload[T any](enc *encoding, payload []byte, c *Cargo, v *T) error {
+	if enc.mode == byMethods && c == nil {
+		if rest, err := any(v).(Message).UnmarshalMsg(payload); err != nil || len(rest) != 0 {
 			return malformed(v, err, len(rest))
 		}
-		*v = i
 		return nil
 	}
-	return fmt.Errorf("engine: receive %T: %w", v, ErrNoCodec)
+	return decodeOther(enc, payload, c, any(v))
+}
+
+// decodeOther decodes what is not plain.
+func decodeOther(enc *encoding, payload []byte, c *Cargo, v any) error {
+	err := decodeAny(enc, payload, c, v)
+	if err != nil {
+		c.drop()
+		return err
+	}
+	c.opened()
+	return nil
+}
+
+func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
+	switch enc.mode {
+	case asRaw:
+		raw := v.(*Raw)
+		*raw = append((*raw)[:0], payload...)
+		return nil
+	case byMethods, byCarrier:
+		if rest, err := v.(Message).UnmarshalMsg(payload); err != nil || len(rest) != 0 {
+			return malformed(v, err, len(rest))
+		}
+		if m, ok := v.(Carrier); ok {
+			if c == nil {
+				c = &Cargo{in: true}
+			}
+			if err := m.Carry(c); err != nil {
+				if errors.Is(err, ErrMalformed) {
+					err = fmt.Errorf("decode %T: %w", v, err)
+				}
+				return err
+			}
+		}
+		return nil
+	}
+	private := append([]byte(nil), payload...)
+	i, rest, err := msgp.ReadIntfBytes(private)
+	if err != nil || len(rest) != 0 {
+		return malformed(v, err, len(rest))
+	}
+	*v.(*any) = i
+	return nil
+}
+
+func malformed(v any, err error, rest int) error {
+	if err != nil {
+		return fmt.Errorf("%w: decode %T: %w", ErrMalformed, v, err)
+	}
+	return fmt.Errorf("%w: decode %T: %d bytes too many", ErrMalformed, v, rest)
 }

@@ -38,6 +38,8 @@ type Limits struct {
 	Channels int
 	// Unclaimed bounds the channels that the peer has opened and nobody has accepted. Default 1,024.
 	Unclaimed int
+	// References bounds the channels and streams that came in messages which nobody has received. Default 4,096.
+	References int
 	// Lanes bounds the lanes. Default 64.
 	Lanes int
 	// Sessions bounds the sessions of the engine. Default 65,536.
@@ -49,6 +51,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.MaxMessage, 1<<30)
 	setDefault(&l.Channels, 1<<16)
 	setDefault(&l.Unclaimed, 1<<10)
+	setDefault(&l.References, 1<<12)
 	setDefault(&l.Lanes, 64)
 	setDefault(&l.Sessions, 1<<16)
 	return l

@@ -28,6 +28,8 @@ var (
 	ErrProtocol = errors.New("protocol violated")
 	// ErrNoCodec refuses a type that has no generated methods.
 	ErrNoCodec = errors.New("type has no codec")
+	// ErrGiven is the use of an end that was given away in a message.
+	ErrGiven = errors.New("end was given away in a message")
 	// ErrSlot is a Slot or Lease that was committed, aborted or released before.
 	ErrSlot = errors.New("slot or lease is not held any more")
 )

@@ -31,7 +31,7 @@ func (s *Session) Buffered() (all, most int) {
 	for _, r := range s.port.recvs {
 		n := 0
 		for _, b := range r.inbox[r.first:] {
-			n += len(b.B)
+			n += len(b.buf.B)
 		}
 		all, most = all+n, max(most, n)
 	}

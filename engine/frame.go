@@ -43,8 +43,12 @@ func (t frameType) String() string {
 	return fmt.Sprintf("type %d", uint8(t))
 }
 
-// flagLane on an OPEN says that the channel has a ring of its own.
-const flagLane = 1
+const (
+	// flagLane on an OPEN says that the channel has a ring of its own.
+	flagLane = 1
+	// flagLast on DATA says that the channel ends cleanly behind it, as by CLOSE.
+	flagLast = 1
+)
 
 // header is a frame's header without its length, which the ring knows.
 type header struct {

@@ -34,29 +34,29 @@ type handler interface {
 // Session, register before anybody receives on it: Handle waits for the Receive or Accept that polls. Afterwards its other
 // channels get their messages through the loop.
 func Handle[T any](to Handlers, name string, f func(ctx context.Context, v *T) error) error {
-	codec, err := codecOf[T]()
+	enc, err := encodingOf[T]()
 	if err != nil {
 		return err
 	}
 	if err := checkName(name); err != nil {
 		return err
 	}
-	return to.addHandler(name, &typedHandler[T]{codec: codec, f: f})
+	return to.addHandler(name, &typedHandler[T]{enc: enc, f: f})
 }
 
 type typedHandler[T any] struct {
-	codec string
-	f     func(ctx context.Context, v *T) error
+	enc *encoding
+	f   func(ctx context.Context, v *T) error
 }
 
 func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
-	if checkCodec(r, h.codec) != nil {
+	if r.use(h.enc) != nil {
 		return
 	}
 	v := new(T)
 	var zero T
 	r.p.mu.Lock()
-	r.handler = func(payload []byte, err error) {
+	r.handler = func(payload []byte, c *Cargo, err error) {
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				s.log.Info("channel ended", "peer", s.link.Peer.Addr, "channel", r.name, "reason", err)
@@ -64,7 +64,7 @@ func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
 			return
 		}
 		*v = zero
-		if err = decodeInto(payload, v); err == nil {
+		if err = decodeInto(h.enc, payload, c, v); err == nil {
 			err = h.f(s.ctx, v)
 		}
 		if err != nil {
@@ -86,9 +86,9 @@ func (p *port) mayHandle(r *recvEnd) bool {
 }
 
 // handle has a handler called with a message in the ring. Called with the rx token held.
-func (p *port) handle(r *recvEnd, handler func([]byte, error), payload []byte) {
+func (p *port) handle(r *recvEnd, handler func([]byte, *Cargo, error), payload []byte, c *Cargo) {
 	p.handling = true
-	handler(payload, nil)
+	handler(payload, c, nil)
 	p.handling = false
 	if owed := r.owed(); owed != 0 {
 		r.grant(owed)
@@ -124,14 +124,14 @@ func (r *recvEnd) drain() {
 	handler := r.handler
 	r.p.mu.Unlock()
 	for {
-		buf, err := r.take()
+		l, err := r.take()
 		switch {
-		case buf != nil:
-			handler(buf.B, nil)
-			inboxes.Put(buf)
+		case l.buf != nil:
+			handler(l.buf.B, l.cargo, nil)
+			inboxes.Put(l.buf)
 			continue
 		case err != nil && !errors.Is(err, errClosed):
-			handler(nil, err)
+			handler(nil, nil, err)
 		}
 		return
 	}

@@ -308,7 +308,7 @@ var violations = []struct {
 	{"DATA for the highest id", []frame{{typ: frameData, channel: 1<<32 - 1}}, "4294967295"},
 	{"DATA for a channel of the victim's", []frame{{typ: frameData, channel: outID}}, "channel 2"},
 	{"DATA for one the victim never opened", []frame{{typ: frameData, channel: 100}}, "channel 100"},
-	{"DATA with a flag", []frame{{typ: frameData, flags: 1, channel: inID, payload: orderPayload}}, "flags"},
+	{"DATA with a flag", []frame{{typ: frameData, flags: 2, channel: inID, payload: orderPayload}}, "flags"},
 	{"DATA with an attachment", []frame{{
 		typ: frameData, attachments: 1, give: 1, channel: inID, payload: orderPayload,
 	}}, "1 attachments"},

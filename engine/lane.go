@@ -100,21 +100,21 @@ func (o *laneOffer) end(err error) {
 //
 // The errors are those of Open, the context's, and those of making a ring.
 func OpenLane[T any](ctx context.Context, s *Session, name string, o *LaneOptions) (Sender[T], error) {
-	codec, err := codecOf[T]()
+	enc, err := encodingOf[T]()
 	if err != nil {
 		return Sender[T]{}, err
 	}
 	if o == nil {
 		o = &LaneOptions{}
 	}
-	end, err := s.openLane(ctx, name, codec, o)
+	end, err := s.openLane(ctx, name, enc, o)
 	if err != nil {
 		return Sender[T]{}, err
 	}
-	return Sender[T]{end}, nil
+	return Sender[T]{end: end}, nil
 }
 
-func (s *Session) openLane(ctx context.Context, name, codec string, o *LaneOptions) (*sendEnd, error) {
+func (s *Session) openLane(ctx context.Context, name string, enc *encoding, o *LaneOptions) (*sendEnd, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (s *Session) openLane(ctx context.Context, name, codec string, o *LaneOptio
 	if err != nil {
 		return nil, fmt.Errorf("engine: open lane %q: %w", name, err)
 	}
-	answer, id, err := s.offerLane(ctx, name, codec, attachments)
+	answer, id, err := s.offerLane(ctx, name, enc.codec, attachments)
 	if err != nil {
 		_ = offer.Close()
 		return nil, fmt.Errorf("engine: open lane %q: %w", name, err)
@@ -149,7 +149,7 @@ func (s *Session) openLane(ctx context.Context, name, codec string, o *LaneOptio
 	}
 	lane := s.newLane(link, id, false)
 	end := newSendEnd(lane, id, name, s.maxMessage(link.MaxRecord))
-	end.codec = codec
+	end.setEncoding(enc)
 	lane.sends[id] = end
 	if err := s.addLane(lane); err != nil {
 		return nil, err

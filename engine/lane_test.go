@@ -164,7 +164,7 @@ func TestAViolationOnALaneEndsTheLaneOnly(t *testing.T) {
 		{"LANE", frame{typ: frameLane, channel: id}, "LANE"},
 		{"CREDIT", frame{typ: frameCredit, channel: id, arg: 1}, "CREDIT"},
 		{"RESET", frame{typ: frameReset, channel: id}, "RESET"},
-		{"DATA with a flag", frame{typ: frameData, channel: id, flags: 1}, "DATA"},
+		{"DATA with a flag", frame{typ: frameData, channel: id, flags: 2}, "DATA"},
 		{"DATA for a channel of the session", frame{typ: frameData, channel: inID}, "channel 1"},
 		{"DATA for nothing", frame{typ: frameData, channel: 1000}, "channel 1000"},
 		{"DATA larger than MaxMessage", frame{typ: frameData, channel: id, payload: string(make([]byte, 10_001))}, "10001"},

@@ -278,7 +278,7 @@ func TestMoreSessionsThanTheLimit(t *testing.T) {
 func TestLimitsHaveDefaults(t *testing.T) {
 	l := newEngine(t, engine.Config{Limits: engine.Limits{Lanes: 5}}).Limits()
 	want := engine.Limits{
-		Window: 256 << 10, MaxMessage: 1 << 30, Channels: 1 << 16, Unclaimed: 1 << 10, Lanes: 5, Sessions: 1 << 16,
+		Window: 256 << 10, MaxMessage: 1 << 30, Channels: 1 << 16, Unclaimed: 1 << 10, References: 1 << 12, Lanes: 5, Sessions: 1 << 16,
 	}
 	if l != want {
 		t.Errorf("%+v, want %+v", l, want)

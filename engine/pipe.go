@@ -8,26 +8,21 @@ import (
 	"github.com/corechan/corechan/ring"
 )
 
-// Pipe returns the two ends of a channel within the process. It holds as much as a default ring, 256 KiB of encoded
-// messages: beyond that, Send blocks until something is received. Sender.Close ends it, and so does Receiver.Close;
-// its memory is the garbage collector's.
+// Pipe returns the two ends of a channel, to be used within the process, or to be given away: an end that is put into a
+// message goes to whoever receives it, and the other end is then a channel of that message's session. It costs little until
+// it is used. An end that was given away answers ErrGiven.
+//
+// Within the process it holds as much as a default ring, 256 KiB of encoded messages: beyond that, Send blocks until something
+// is received. Sender.Close ends it, and so does Receiver.Close; its memory is the garbage collector's.
 //
 // It panics if T has no codec: that is known when the program is written.
 func Pipe[T any]() (Receiver[T], Sender[T]) {
-	codec, err := codecOf[T]()
+	enc, err := encodingOf[T]()
 	if err != nil {
 		panic(err)
 	}
-	a, b := heapSegments(nil)
-	bellA, bellB := NewBells()
-	tx := newPort(pipeLink(a, b, bellA), pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
-	rx := newPort(pipeLink(b, a, bellB), pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
-	s := newSendEnd(tx, 1, "", a.MaxRecord()-HeaderSize)
-	s.codec = codec
-	r := newRecvEnd(rx, 1, "", codec, 0, ring.MaxCapacity)
-	tx.sends[1] = s
-	rx.recvs[1] = r
-	return Receiver[T]{r}, Sender[T]{s}
+	q := newPair(enc)
+	return Receiver[T]{end: q.r}, Sender[T]{end: q.s}
 }
 
 // heapSegments returns two segments for a ring in one direction: a's owner produces.

@@ -131,6 +131,13 @@ func (p *port) next(ctx context.Context, want *recvEnd) ([]byte, error) {
 			}
 			return frame[HeaderSize:], nil
 		}
+		if want != nil && frameType(kind) == frameData && channel == want.id && want.queued.Load() == 0 {
+			payload, err := p.nextWithMore(want, unpackHeader(kind, channel, arg), frame)
+			if err != nil {
+				return nil, p.broken(err)
+			}
+			return payload, nil
+		}
 		if err := p.dispatch(unpackHeader(kind, channel, arg), frame); err != nil {
 			return nil, p.broken(err)
 		}
@@ -141,6 +148,23 @@ func (p *port) next(ctx context.Context, want *recvEnd) ([]byte, error) {
 			}
 		}
 	}
+}
+
+// nextWithMore is next for a message with a table, or one that is its channel's last.
+func (p *port) nextWithMore(want *recvEnd, h header, frame []byte) ([]byte, error) {
+	cargo, payload, err := p.unpack(h, frame[HeaderSize:], want.codec)
+	if err != nil {
+		return nil, err
+	}
+	if err := want.account(len(frame)); err != nil {
+		cargo.drop()
+		return nil, err
+	}
+	want.arrived = cargo
+	if h.flags&flagLast != 0 {
+		p.finished(want)
+	}
+	return payload, nil
 }
 
 // frame returns the next frame in the ring, at least a header; nil if there is none. Called with the rx token held.

@@ -26,6 +26,11 @@ func (s Sender[T]) Reserve(ctx context.Context, n int) (Slot, error) {
 	if n < 0 {
 		panic("engine: Reserve of a negative size")
 	}
+	if s.end.pair != nil {
+		if err := s.end.pair.sender(); err != nil {
+			return Slot{}, err
+		}
+	}
 	b, err := s.end.reserve(ctx, n)
 	if err != nil {
 		return Slot{}, err
@@ -76,13 +81,21 @@ func (r Receiver[T]) Lease(ctx context.Context) (Lease, error) {
 	if end == nil {
 		return Lease{}, errZero
 	}
-	payload, buf, err := end.next(ctx)
+	if end.pair != nil {
+		if err := end.pair.receiver(ctx); err != nil {
+			return Lease{}, err
+		}
+	}
+	payload, l, err := end.next(ctx)
 	if err != nil {
 		return Lease{}, err
 	}
-	if buf != nil || end.p.pinned != nil {
+	if l.cargo != nil { // a lease is of bytes only
+		defer l.cargo.drop()
+	}
+	if l.buf != nil || end.p.pinned != nil {
 		b := append(make([]byte, 0, len(payload)), payload...)
-		end.done(buf)
+		end.done(l)
 		return Lease{b: b}, nil
 	}
 	end.p.pinned, end.p.leased = unsafe.SliceData(payload), true
@@ -114,7 +127,7 @@ func (l Lease) Release() error {
 			return ErrSlot
 		}
 		p.pinned = nil
-		l.end.done(nil)
+		l.end.done(letter{})
 		return nil
 	}
 	p.mu.Lock()

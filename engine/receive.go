@@ -31,7 +31,7 @@ type recvEnd struct {
 	changed chan struct{}
 
 	// Under port.mu.
-	inbox     []*bytebufferpool.ByteBuffer
+	inbox     []letter
 	first     int // inbox[:first] is taken
 	ended     error
 	closed    bool // by this side
@@ -40,17 +40,23 @@ type recvEnd struct {
 	granting  uint64   // of due, what is being granted
 	resetting *control // the RESET that is due
 	queuedCtl bool
-	handler   func(payload []byte, err error)
+	handler   func(payload []byte, c *Cargo, err error)
 
 	// waiting: on port.backlog. Under the rx token.
 	waiting bool
+	// arrived is the cargo of the message that was just read in place. Under the rx token.
+	arrived *Cargo
 
-	_ [256 - 216]byte // as in port
+	enc  *encoding // nil where nobody decodes: a forwarder's
+	pair *pair     // Pipe's
+	key  uint32    // by which messages refer to it
+
+	_ [256 - 248]byte // as in port
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
 	r := &recvEnd{
-		p: p, id: id, name: name, codec: codec, window: uint64(window), changed: make(chan struct{}, 1),
+		p: p, id: id, name: name, codec: codec, window: uint64(window), changed: make(chan struct{}, 1), key: newKey(),
 		maxFrame: HeaderSize + int(maxMessage),
 	}
 	r.granted.Store(uint64(window))
@@ -60,30 +66,36 @@ func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint3
 // inboxes is where messages wait that somebody else's poll has read.
 var inboxes bytebufferpool.Pool
 
-// next returns the payload of the next message: in the ring, direct, with the rx token held; or in a buffer. done gives
-// either back.
-func (r *recvEnd) next(ctx context.Context) (payload []byte, buf *bytebufferpool.ByteBuffer, err error) {
+// A letter is what a message has beside its bytes in the ring.
+type letter struct {
+	buf   *bytebufferpool.ByteBuffer // holds it, if it is not in the ring any more
+	cargo *Cargo                     // what it carries
+}
+
+// next returns the payload of the next message: in the ring, direct, with the rx token held; or in the letter's buffer. done
+// gives either back.
+func (r *recvEnd) next(ctx context.Context) (payload []byte, l letter, err error) {
 	p := r.p
 	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+		return nil, l, err
 	}
 	if payload := r.fast(); payload != nil {
-		return payload, nil, nil
+		return payload, l, nil
 	}
 	for {
 		if r.queued.Load() != 0 {
-			if buf, err := r.take(); buf != nil || err != nil {
+			if l, err := r.take(); l.buf != nil || err != nil {
 				if err != nil {
-					return nil, nil, err
+					return nil, l, err
 				}
-				return buf.B, buf, nil
+				return l.buf.B, l, nil
 			}
 		}
 		if p.rx.try() {
 			if r.queued.Load() == 0 {
 				payload, err = p.poll(ctx, r, r)
 				if payload != nil {
-					return payload, nil, nil
+					return payload, r.takeArrived(), nil
 				}
 			}
 			p.giveRx()
@@ -91,14 +103,21 @@ func (r *recvEnd) next(ctx context.Context) (payload []byte, buf *bytebufferpool
 			var direct bool
 			payload, direct, err = p.await(ctx, r, r)
 			if direct {
-				return payload, nil, nil
+				return payload, r.takeArrived(), nil
 			}
 		}
 		if err != nil && r.queued.Load() == 0 {
-			return nil, nil, err
+			return nil, l, err
 		}
 		err = nil
 	}
+}
+
+// takeArrived returns the cargo of the message that was just read in place. Called with the rx token held.
+func (r *recvEnd) takeArrived() letter {
+	l := letter{cargo: r.arrived}
+	r.arrived = nil
+	return l
 }
 
 // fast is next for the usual case: nobody else polls, nothing needs attention, and the next frame comes soon and is a
@@ -134,9 +153,9 @@ func (r *recvEnd) fast() []byte {
 }
 
 // done gives a message back: releases the ring and the token, or the buffer.
-func (r *recvEnd) done(buf *bytebufferpool.ByteBuffer) {
-	if buf != nil {
-		inboxes.Put(buf)
+func (r *recvEnd) done(l letter) {
+	if l.buf != nil {
+		inboxes.Put(l.buf)
 		return
 	}
 	p := r.p
@@ -179,40 +198,54 @@ func (r *recvEnd) account(frame int) error {
 
 // deliver puts a message into its channel's inbox. Called with the rx token held.
 func (p *port) deliver(h header, payload []byte, frame int) error {
-	if h.flags != 0 || h.attachments != 0 || h.arg != 0 {
-		return violation("DATA for channel %d has flags %#x, %d attachments, argument %d", h.channel, h.flags, h.attachments, h.arg)
-	}
 	p.mu.Lock()
 	r := p.recvs[h.channel]
-	if r == nil {
-		p.mu.Unlock()
-		return p.unknown(h)
+	var handler func([]byte, *Cargo, error)
+	codec := ""
+	if r != nil {
+		handler, codec = r.handler, r.codec
 	}
-	handler := r.handler
 	p.mu.Unlock()
 
+	cargo, payload, err := p.unpack(h, payload, codec)
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		cargo.drop()
+		return p.unknown(h)
+	}
 	if err := r.account(frame); err != nil {
+		cargo.drop()
 		return err
 	}
 	if handler != nil && p.mayHandle(r) {
-		p.handle(r, handler, payload)
+		p.handle(r, handler, payload, cargo)
+		if h.flags&flagLast != 0 {
+			p.finished(r)
+			p.addBacklog(r)
+		}
 		return nil
 	}
 	if r.window != 0 {
 		r.owedHere -= uint64(ring.Stride(frame)) // it is owed when it leaves the inbox
 	}
-	buf := inboxes.Get()
-	buf.Set(payload)
+	l := letter{inboxes.Get(), cargo}
+	l.buf.Set(payload)
 
 	p.mu.Lock()
 	if r.ended != nil || r.closed {
 		p.mu.Unlock()
-		inboxes.Put(buf)
+		inboxes.Put(l.buf)
+		cargo.drop()
 		return nil
 	}
-	r.inbox = append(r.inbox, buf)
+	r.inbox = append(r.inbox, l)
 	r.queued.Add(1)
 	p.mu.Unlock()
+	if h.flags&flagLast != 0 {
+		p.finished(r)
+	}
 	r.wake()
 	if handler != nil {
 		p.addBacklog(r)
@@ -229,7 +262,7 @@ func (p *port) closed(h header, payload []byte) error {
 	p.mu.Lock()
 	r := p.recvs[h.channel]
 	delete(p.recvs, h.channel)
-	var handler func([]byte, error)
+	var handler func([]byte, *Cargo, error)
 	if r != nil {
 		r.end(endOf(Code(h.arg), text))
 		handler = r.handler
@@ -265,7 +298,7 @@ func (r *recvEnd) met() bool               { return r.queued.Load() != 0 }
 func (r *recvEnd) signal() <-chan struct{} { return r.changed }
 
 // take takes the next message out of the inbox, or returns why there will be none, or nothing.
-func (r *recvEnd) take() (*bytebufferpool.ByteBuffer, error) {
+func (r *recvEnd) take() (letter, error) {
 	p := r.p
 	p.mu.Lock()
 	if r.first == len(r.inbox) {
@@ -274,10 +307,10 @@ func (r *recvEnd) take() (*bytebufferpool.ByteBuffer, error) {
 		if err != nil {
 			r.wake() // for the next one who waits
 		}
-		return nil, err
+		return letter{}, err
 	}
-	buf := r.inbox[r.first]
-	r.inbox[r.first] = nil
+	l := r.inbox[r.first]
+	r.inbox[r.first] = letter{}
 	r.first++
 	if r.first == len(r.inbox) {
 		r.inbox, r.first = r.inbox[:0], 0
@@ -289,7 +322,7 @@ func (r *recvEnd) take() (*bytebufferpool.ByteBuffer, error) {
 	left := r.queued.Add(-1)
 	var owed uint64
 	if r.window != 0 && r.ended == nil {
-		r.owedInbox += uint64(ring.Stride(HeaderSize + buf.Len()))
+		r.owedInbox += uint64(ring.Stride(HeaderSize + l.buf.Len()))
 		if r.owedInbox >= r.window/2 || left == 0 && r.owedInbox >= r.window/8 {
 			owed, r.owedInbox = r.owedInbox, 0
 		}
@@ -301,7 +334,7 @@ func (r *recvEnd) take() (*bytebufferpool.ByteBuffer, error) {
 	if owed != 0 {
 		r.grant(owed)
 	}
-	return buf, nil
+	return l, nil
 }
 
 // grant gives the sender n more bytes of credit.
@@ -327,11 +360,8 @@ func (r *recvEnd) close(reason error) error {
 	}
 	r.closed = true
 	over := r.ended != nil
-	for i := r.first; i < len(r.inbox); i++ {
-		inboxes.Put(r.inbox[i])
-		r.inbox[i] = nil
-		r.queued.Add(-1)
-	}
+	unread := r.inbox[r.first:]
+	r.queued.Add(-int32(len(unread)))
 	r.inbox, r.first = nil, 0
 	if over {
 		r.ended = errClosed
@@ -341,6 +371,10 @@ func (r *recvEnd) close(reason error) error {
 	}
 	delete(p.recvs, r.id)
 	p.mu.Unlock()
+	for _, l := range unread {
+		inboxes.Put(l.buf)
+		l.cargo.drop()
+	}
 	r.wake()
 	if !over {
 		p.kick()

@@ -20,6 +20,13 @@ type sendEnd struct {
 	// maxMessage is the size of the largest payload, in bytes.
 	maxMessage int
 	codec      string
+	enc        *encoding // nil where nobody encodes: a forwarder's
+	// plain: messages are encoded by methods and carry nothing, and nothing else needs to be looked at.
+	plain bool
+	once  bool     // the next message is the last
+	pair  *pair    // Pipe's
+	call  *recvEnd // Call's: where the answer goes to
+	key   uint32   // by which messages refer to it
 
 	// Under the tx token.
 	sent  uint64
@@ -37,11 +44,11 @@ type sendEnd struct {
 	closing *control // the CLOSE that is due
 	opening *control // the OPEN that is due; the end has no id, and is not in port.sends, until it is written
 
-	_ [256 - 144]byte // as in port
+	_ [256 - 184]byte // as in port
 }
 
 func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
-	s := &sendEnd{p: p, id: id, name: name, maxMessage: maxMessage, changed: make(chan struct{}, 1)}
+	s := &sendEnd{p: p, id: id, name: name, maxMessage: maxMessage, changed: make(chan struct{}, 1), key: newKey()}
 	s.granted.Store(math.MaxUint64)
 	return s
 }
@@ -52,7 +59,9 @@ func (s *sendEnd) end(err error) bool {
 		return false
 	}
 	s.wake()
-	s.p.wakeSpace()
+	if s.p != nil {
+		s.p.wakeSpace()
+	}
 	return true
 }
 
@@ -184,9 +193,11 @@ func (s *sendEnd) lookAround(ctx context.Context) error {
 	return nil
 }
 
-func (s *sendEnd) tooLarge(n int) error {
+func (s *sendEnd) tooLarge(n int) error { return tooLarge(n, s.maxMessage) }
+
+func tooLarge(n, most int) error {
 	return &LimitError{
-		What: "bytes a message", Got: uint64(n), Limit: uint64(s.maxMessage),
+		What: "bytes a message", Got: uint64(n), Limit: uint64(most),
 		Hint: "raise MaxMessage at the receiver and Ring at both ends, or send it in parts",
 	}
 }
@@ -197,6 +208,24 @@ func (s *sendEnd) commit(n int) {
 	p.prod.CommitFrame(HeaderSize+n, kindData, uint64(s.id))
 	p.prod.Publish()
 	s.sent += uint64(ring.Stride(HeaderSize + n))
+	p.giveTx()
+}
+
+// commitAs sends what was reserved with a header of its own: the first n bytes. If it is the channel's last message, the
+// channel ends with it.
+func (s *sendEnd) commitAs(n int, kind, arg uint32) {
+	p := s.p
+	p.prod.CommitFrame(HeaderSize+n, kind, uint64(s.id)|uint64(arg)<<32)
+	p.prod.Publish()
+	s.sent += uint64(ring.Stride(HeaderSize + n))
+	if kind>>8&flagLast != 0 {
+		p.mu.Lock()
+		s.closed = true
+		s.end(errClosed)
+		delete(p.sends, s.id)
+		p.over()
+		p.mu.Unlock()
+	}
 	p.giveTx()
 }
 

@@ -47,6 +47,8 @@ type Session struct {
 	lanes     map[*port]struct{}
 	offers    map[uint32]*laneOffer
 
+	references atomic.Int64 // ends that came in messages which nobody has received yet
+
 	// ctx is done when the session is: handlers get it.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -368,7 +370,7 @@ func (s *Session) mayOffer(name string) error {
 }
 
 // open opens a channel in the session's ring.
-func (s *Session) open(name, codec string) (*sendEnd, error) {
+func (s *Session) open(name string, enc *encoding) (*sendEnd, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -377,7 +379,7 @@ func (s *Session) open(name, codec string) (*sendEnd, error) {
 	}
 	p := s.port
 	end := newSendEnd(p, 0, name, s.maxMessage(s.link.MaxRecord))
-	end.codec = codec
+	end.setEncoding(enc)
 	end.flow = true
 	end.granted.Store(uint64(s.link.PeerLimits.Window))
 
@@ -387,7 +389,7 @@ func (s *Session) open(name, codec string) (*sendEnd, error) {
 		return nil, err
 	}
 	s.opening++
-	end.opening = &control{h: header{typ: frameOpen}, codec: codec, name: name}
+	end.opening = &control{h: header{typ: frameOpen}, codec: enc.codec, name: name}
 	p.queueControl(end, &end.queued)
 	p.mu.Unlock()
 	p.flushControl()
@@ -485,24 +487,24 @@ func (s *Session) claim(name string, a *acceptor) *recvEnd {
 //
 // The errors: ErrNoCodec for a T without generated methods; *LimitError for too many channels; the session's end.
 func Open[T any](ctx context.Context, s *Session, name string) (Sender[T], error) {
-	codec, err := codecOf[T]()
+	enc, err := encodingOf[T]()
 	if err != nil {
 		return Sender[T]{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return Sender[T]{}, err
 	}
-	end, err := s.open(name, codec)
+	end, err := s.open(name, enc)
 	if err != nil {
 		return Sender[T]{}, err
 	}
-	return Sender[T]{end}, nil
+	return Sender[T]{end: end}, nil
 }
 
 // Accept waits until the peer opens a channel under a name, and returns its receiving end. A lane is accepted like any
 // other channel. If the peer's codec is another one, the peer's sender ends with ErrCodec, and so does this call.
 func Accept[T any](ctx context.Context, s *Session, name string) (Receiver[T], error) {
-	codec, err := codecOf[T]()
+	enc, err := encodingOf[T]()
 	if err != nil {
 		return Receiver[T]{}, err
 	}
@@ -510,18 +512,8 @@ func Accept[T any](ctx context.Context, s *Session, name string) (Receiver[T], e
 	if err != nil {
 		return Receiver[T]{}, err
 	}
-	if err := checkCodec(end, codec); err != nil {
+	if err := end.use(enc); err != nil {
 		return Receiver[T]{}, err
 	}
-	return Receiver[T]{end}, nil
-}
-
-// checkCodec refuses a channel whose sender uses another codec.
-func checkCodec(r *recvEnd, codec string) error {
-	if r.codec == codec {
-		return nil
-	}
-	text := fmt.Sprintf("channel %q is sent as %q and received as %q", r.name, r.codec, codec)
-	_ = r.close(&ChannelError{Code: CodeCodec, Text: text})
-	return fmt.Errorf("engine: %w: %s", ErrCodec, text)
+	return Receiver[T]{end: end}, nil
 }

@@ -6,16 +6,20 @@ import (
 	"fmt"
 	"io"
 	"iter"
-
-	"github.com/valyala/bytebufferpool"
 )
 
 // A Sender is the sending end of a channel of T. It is a small value: copy it, compare it to its zero value, use it from
 // several goroutines at once. *T has the methods that tinylib/msgp generates (Sender[any] and Sender[Raw] need none).
-type Sender[T any] struct{ end *sendEnd }
+type Sender[T any] struct {
+	end *sendEnd
+	ref uint32 // between UnmarshalMsg and Carry
+}
 
 // A Receiver is the receiving end of a channel of T, as small and as shareable a value as a Sender.
-type Receiver[T any] struct{ end *recvEnd }
+type Receiver[T any] struct {
+	end *recvEnd
+	ref uint32
+}
 
 // errZero is what the ends' zero values answer.
 var errZero = fmt.Errorf("engine: zero Sender or Receiver: get one from Open, Accept or Pipe: %w", errors.ErrUnsupported)
@@ -42,6 +46,11 @@ func (s Sender[T]) Close() error { return s.CloseWith(nil) }
 func (s Sender[T]) CloseWith(reason error) error {
 	if s.end == nil {
 		return errZero
+	}
+	if s.end.pair != nil {
+		if err := s.end.pair.sender(); err != nil {
+			return err
+		}
 	}
 	return s.end.close(reason)
 }
@@ -71,6 +80,11 @@ func (s Sender[T]) MaxMessage() int {
 func (r Receiver[T]) Receive(ctx context.Context, v *T) error {
 	if r.end == nil {
 		return errZero
+	}
+	if r.end.pair != nil {
+		if err := r.end.pair.receiver(ctx); err != nil {
+			return err
+		}
 	}
 	return receiveMessage(ctx, r.end, v)
 }
@@ -112,6 +126,12 @@ func (r Receiver[T]) CloseWith(reason error) error {
 	if r.end == nil {
 		return errZero
 	}
+	if q := r.end.pair; q != nil {
+		q.settleHere()
+		if q.rGiven {
+			return errGiven
+		}
+	}
 	return r.end.close(reason)
 }
 
@@ -121,94 +141,4 @@ func (r Receiver[T]) Name() string {
 		return ""
 	}
 	return r.end.name
-}
-
-// sendMessage encodes v straight into the ring.
-func sendMessage[T any](ctx context.Context, s *sendEnd, v *T) error {
-	m, ok := any(v).(Message)
-	if !ok {
-		return sendOther(ctx, s, any(v))
-	}
-	// Msgsize is an upper bound, so the slot may be larger than the message will be: what is not used is not sent.
-	b, err := s.reserve(ctx, min(m.Msgsize(), s.maxMessage))
-	if err != nil {
-		return err
-	}
-	committed := false
-	defer func() {
-		if !committed {
-			s.abort() // MarshalMsg failed or panicked
-		}
-	}()
-	out, err := m.MarshalMsg(b[:0])
-	if err != nil {
-		return fmt.Errorf("engine: encode %T: %w", v, err)
-	}
-	if n := len(out); n > len(b) {
-		if n <= s.maxMessage {
-			return fmt.Errorf("engine: encode %T: it takes %d bytes, and its Msgsize says %d", v, n, len(b))
-		}
-		return s.tooLarge(n)
-	}
-	if len(out) != 0 && &out[0] != &b[0] { // it was appended somewhere else
-		copy(b, out)
-	}
-	committed = true
-	s.commit(len(out))
-	return nil
-}
-
-// receiveMessage decodes the next message out of the ring.
-func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T) error {
-	payload, buf, err := r.next(ctx)
-	if err != nil {
-		return err
-	}
-	return decode(r, payload, buf, v)
-}
-
-// decode decodes and gives the message back. The bytes may change under the decoder: it sees each field once, its
-// bounds are the slice's, and what an inconsistent message makes it do, it does to v; a panic becomes ErrMalformed.
-func decode[T any](r *recvEnd, payload []byte, buf *bytebufferpool.ByteBuffer, v *T) (err error) {
-	done := false
-	defer func() {
-		r.done(buf)
-		if !done {
-			err = fmt.Errorf("%w: decoding %T panicked: %v", ErrMalformed, v, recover())
-		}
-	}()
-	err = decodePayload(payload, v)
-	done = true
-	return err
-}
-
-func decodePayload[T any](payload []byte, v *T) error {
-	m, ok := any(v).(Message)
-	if !ok {
-		return decodeOther(payload, any(v))
-	}
-	if rest, err := m.UnmarshalMsg(payload); err != nil || len(rest) != 0 {
-		return malformed(v, err, len(rest))
-	}
-	return nil
-}
-
-// decodeInto is decodePayload for who does not hold the message.
-func decodeInto[T any](payload []byte, v *T) (err error) {
-	done := false
-	defer func() {
-		if !done {
-			err = fmt.Errorf("%w: decoding %T panicked: %v", ErrMalformed, v, recover())
-		}
-	}()
-	err = decodePayload(payload, v)
-	done = true
-	return err
-}
-
-func malformed(v any, err error, rest int) error {
-	if err != nil {
-		return fmt.Errorf("%w: decode %T: %w", ErrMalformed, v, err)
-	}
-	return fmt.Errorf("%w: decode %T: %d bytes too many", ErrMalformed, v, rest)
 }

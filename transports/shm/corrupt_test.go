@@ -133,7 +133,7 @@ func crimes() []crime {
 		{"CREDIT with a payload", says(frame{typ: frameCredit, channel: 2, arg: 1, payload: []byte{1}}), nil},
 		{"CREDIT with flags", says(frame{typ: frameCredit, channel: 2, arg: 1, flags: 1}), nil},
 
-		{"DATA with flags", says(frame{typ: frameData, channel: 1, flags: 1}), nil},
+		{"DATA with flags", says(frame{typ: frameData, channel: 1, flags: 2}), nil},
 		{"DATA with attachments", says(frame{typ: frameData, channel: 1, attachments: 1}), nil},
 		{"CLOSE with flags", says(frame{typ: frameClose, channel: 1, flags: 128}), nil},
 		{"CLOSE with a text of 1025 bytes", says(frame{typ: frameClose, channel: 1, payload: long}), nil},
