@@ -93,6 +93,7 @@ func (s *sendEnd) sendMore(ctx context.Context, v any) error {
 	if s.once {
 		flags = flagLast
 	}
+	c.within, c.descriptors = s.link()
 	switch m := v.(type) {
 	case *Raw:
 		return s.sendEncoded(ctx, c, *m, flags)

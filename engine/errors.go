@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -28,6 +29,8 @@ var (
 	ErrProtocol = errors.New("protocol violated")
 	// ErrNoCodec refuses a type that has no generated methods.
 	ErrNoCodec = errors.New("type has no codec")
+	// ErrDraining refuses a channel on a session that is being drained.
+	ErrDraining = errors.New("session is draining: it takes no new channels")
 	// ErrGiven is the use of an end that was given away in a message.
 	ErrGiven = errors.New("end was given away in a message")
 	// ErrSlot is a Slot or Lease that was committed, aborted or released before.
@@ -49,6 +52,8 @@ const (
 	CodeCodec    Code = 4 // the ends' codecs differ
 	CodeLimit    Code = 5 // a limit of the peer was exceeded
 	CodeProtocol Code = 6 // the peer saw the protocol violated
+	CodeGone     Code = 7 // the process at the far end of a forwarded channel is gone
+	CodeDrained  Code = 8 // the session takes no new channels
 )
 
 // A ChannelError is the reason that the other end gave for ending a channel or session.
@@ -83,6 +88,10 @@ func (e *ChannelError) Unwrap() error {
 		return ErrLimit
 	case CodeProtocol:
 		return ErrProtocol
+	case CodeGone:
+		return ErrPeerGone
+	case CodeDrained:
+		return ErrDraining
 	}
 	return nil
 }
@@ -144,8 +153,10 @@ func reasonOf(err error) (Code, string) {
 		return CodeOK, ""
 	case errors.As(err, &ce):
 		return ce.Code, cutText(ce.Text)
-	case errors.Is(err, ErrCanceled):
+	case errors.Is(err, ErrCanceled), errors.Is(err, context.Canceled):
 		return CodeCanceled, ""
+	case errors.Is(err, ErrPeerGone), errors.Is(err, ErrSessionClosed):
+		return CodeGone, ""
 	default:
 		return CodeError, cutText(err.Error())
 	}

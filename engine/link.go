@@ -19,6 +19,8 @@ type Link struct {
 	Barrier func()
 	// Lanes makes rings of their own for channels; nil if the transport has none.
 	Lanes Lanes
+	// Descriptors says that the bell carries descriptors: the peer is on this machine.
+	Descriptors bool
 	// Close frees the memory of the rings. It is called once, when nobody uses them any more.
 	Close func() error
 

@@ -37,6 +37,7 @@ type sendEnd struct {
 	wanting atomic.Uint64         // a sender waits until more than this is granted
 	ended   atomic.Pointer[error] // why nothing can be sent any more
 	changed chan struct{}         // granted or ended changed
+	atEnd   atomic.Pointer[func()]
 
 	// Under port.mu.
 	queued  bool
@@ -44,7 +45,7 @@ type sendEnd struct {
 	closing *control // the CLOSE that is due
 	opening *control // the OPEN that is due; the end has no id, and is not in port.sends, until it is written
 
-	_ [256 - 184]byte // as in port
+	_ [256 - 192]byte // as in port
 }
 
 func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
@@ -57,6 +58,9 @@ func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
 func (s *sendEnd) end(err error) bool {
 	if !s.ended.CompareAndSwap(nil, &err) {
 		return false
+	}
+	if f := s.atEnd.Swap(nil); f != nil {
+		go (*f)()
 	}
 	s.wake()
 	if s.p != nil {

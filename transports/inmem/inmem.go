@@ -90,7 +90,7 @@ func announced(e *engine.Engine) engine.Announced {
 func newLink(own, peer *ring.Segment, bell engine.Bell) *engine.Link {
 	return &engine.Link{
 		Producer: ring.NewProducer(own, peer), Consumer: ring.NewConsumer(own, peer), Bell: bell,
-		Barrier: engine.ProcessBarrier(), Lanes: lanes{}, Close: func() error { return nil }, Transport: Transport, MaxRecord: own.MaxRecord(),
+		Barrier: engine.ProcessBarrier(), Lanes: lanes{}, Close: func() error { return nil }, Descriptors: true, Transport: Transport, MaxRecord: own.MaxRecord(),
 	}
 }
 

@@ -200,7 +200,7 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 func newLink(own, theirs *ring.Segment, b *bell, o *Options, barrier func()) *engine.Link {
 	return &engine.Link{
 		Producer: ring.NewProducer(own, theirs), Consumer: ring.NewConsumer(own, theirs), Bell: b,
-		Barrier: barrier, Lanes: &lanes{o, barrier}, Transport: Transport, MaxRecord: own.MaxRecord(),
+		Barrier: barrier, Lanes: &lanes{o, barrier}, Descriptors: true, Transport: Transport, MaxRecord: own.MaxRecord(),
 		Close: func() error { return errors.Join(own.Close(), theirs.Close()) },
 	}
 }

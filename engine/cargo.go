@@ -1,0 +1,377 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/corechan/corechan/fd"
+)
+
+// A Cargo is what one message carries beside its bytes: ends of channels, byte streams, descriptors. The methods that
+// carry a type's fields get one; see Carrier. It is used by one goroutine at a time, and not after the Send or Receive it
+// belongs to.
+//
+// On the way out: the fields are added, then, with the tx token held, bound: those that stay get their place on the
+// session, those that go get their entry in the table. Only when the frame is published is anything given away for good;
+// until then all of it can be undone.
+//
+// On the way in: the ends exist as soon as the frame is read, before the message is decoded, so that what comes for them is
+// kept, within their window. What the message's fields do not take is refused.
+type Cargo struct {
+	in       bool
+	carrying string // the codec of the channel
+	// within: it does not leave the process. descriptors: the link carries those.
+	within, descriptors bool
+	items    []item
+}
+
+// An item is one value that is carried.
+type item struct {
+	entry
+	// s and r are the ends: on the way out those that were given, on the way in those that came.
+	s *sendEnd
+	r *recvEnd
+	// near is what stays here of an item on its way out.
+	nearS *sendEnd
+	nearR *recvEnd
+	// value is a foreign stream, whose bytes are moved to and from the ends that stay.
+	value *foreign
+	file Attachment // a descriptor, or a local value
+	// err says why what came cannot be used.
+	err   error
+	taken bool
+	bound bool
+	// counted: one of that session's references that nobody has taken yet.
+	counted *Session
+	pair  *pair // claimed
+}
+
+var (
+	errTwice = errors.New("engine: an end is in the message twice: it can be given away once")
+	errBusy  = errors.New("engine: the pair is being given away elsewhere") // never seen by users
+)
+
+// carries reports whether there is anything.
+func (c *Cargo) carries() bool { return len(c.items) != 0 }
+
+// add adds an item on its way out. ref 0: the next number that is free.
+func (c *Cargo) add(it item) (ref uint32, err error) {
+	if len(c.items) >= maxEntries {
+		return 0, &LimitError{What: "values carried by a message", Limit: maxEntries, Hint: "send several messages"}
+	}
+	if it.ref == 0 {
+		it.ref = uint32(len(c.items) + 1)
+	}
+	for i := range c.items {
+		o := &c.items[i]
+		if it.s != nil && o.s == it.s || it.r != nil && o.r == it.r {
+			return 0, errTwice
+		}
+		if o.ref == it.ref {
+			return 0, fmt.Errorf("engine: two values carried under the number %d", it.ref)
+		}
+	}
+	c.items = append(c.items, it)
+	return it.ref, nil
+}
+
+// bind gives every item its place. Called with the tx token held and nothing left to fail but this. On error nothing is
+// bound.
+func (c *Cargo) bind(p *port) error {
+	var err error
+	switch owner := p.owner.(type) {
+	case *Session:
+		err = c.bindAll(p, owner)
+	case pipeEnd:
+		err = c.bindLocal(p)
+	default:
+		return fmt.Errorf("engine: a lane's messages carry no channels, streams or descriptors: %w; use Open", errors.ErrUnsupported)
+	}
+	if err != nil {
+		c.unbind(p)
+	}
+	return err
+}
+
+func (c *Cargo) bindAll(p *port, s *Session) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return p.err
+	}
+	var give []Attachment
+	for i := range c.items {
+		it := &c.items[i]
+		if err := it.bind(p, s); err != nil {
+			return err
+		}
+		it.bound = true
+		if it.kind == kindDescriptor {
+			give = append(give, it.file)
+		}
+	}
+	if len(give) == 0 {
+		return nil
+	}
+	if len(give) > fd.MaxFDs {
+		return &LimitError{What: "descriptors a message", Got: uint64(len(give)), Limit: fd.MaxFDs}
+	}
+	if err := p.bell.Give(give); err != nil { // last: it cannot be undone
+		return err
+	}
+	for i := range c.items {
+		if c.items[i].kind == kindDescriptor {
+			c.items[i].file = nil // the bell's
+		}
+	}
+	return nil
+}
+
+// bind gives an item its place. Called with port.mu and the tx token held.
+func (it *item) bind(p *port, s *Session) error {
+	switch it.kind {
+	case kindSender:
+		near, err := it.nearReceiver()
+		if err != nil {
+			return err
+		}
+		if err := s.mayOpen(len(p.recvs)); err != nil {
+			return err
+		}
+		it.codec, it.channel = codecNumber(near.codec), s.nextID()
+		near.place(p, it.channel, s.limits.Window, s.limits.MaxMessage)
+		it.nearR = near
+	case kindReceiver:
+		near, err := it.nearSender()
+		if err != nil {
+			return err
+		}
+		if err := s.mayOpen(len(p.sends) + s.opening); err != nil {
+			return err
+		}
+		it.codec, it.channel = codecNumber(near.codec), s.nextID()
+		near.place(p, it.channel, s)
+		it.nearS = near
+	case kindDuplex:
+		if err := s.mayOpen(max(len(p.sends)+s.opening, len(p.recvs))); err != nil {
+			return err
+		}
+		it.codec, it.flags = codecNumber(codecRaw), entryStream
+		it.channel = s.nextID()
+		it.nearS = newSendEnd(nil, 0, "", 0)
+		it.nearS.codec = codecRaw
+		it.nearS.place(p, it.channel, s)
+		it.second = s.nextID()
+		it.nearR = newRecvEnd(nil, 0, "", codecRaw, 0, 0)
+		it.nearR.place(p, it.second, s.limits.Window, s.limits.MaxMessage)
+	}
+	return nil
+}
+
+// nearReceiver returns the receiving end that stays here when the sending end it.s is given away.
+func (it *item) nearReceiver() (*recvEnd, error) {
+	switch {
+	case it.r != nil: // Call's own
+		return it.r, nil
+	case it.s == nil: // a foreign writer
+		return newRecvEnd(nil, 0, "", codecRaw, 0, 0), nil
+	case it.s.pair != nil:
+		if claimed, err := it.claim(it.s.pair); claimed || err != nil {
+			return it.s.pair.r, err
+		}
+		if it.s.pair.sGiven {
+			return nil, errGiven
+		}
+	}
+	if err := it.s.err(); err != nil {
+		return nil, err
+	}
+	return newRecvEnd(nil, 0, it.s.name, it.s.codec, 0, 0), nil
+}
+
+// nearSender returns the sending end that stays here when the receiving end it.r is given away.
+func (it *item) nearSender() (*sendEnd, error) {
+	codec, name := codecRaw, ""
+	if it.r != nil {
+		codec, name = it.r.codec, it.r.name
+		if q := it.r.pair; q != nil {
+			if claimed, err := it.claim(q); claimed || err != nil {
+				return q.s, err
+			}
+			if q.rGiven {
+				return nil, errGiven
+			}
+		}
+	}
+	s := newSendEnd(nil, 0, name, 0)
+	s.codec = codec
+	return s, nil
+}
+
+// claim takes a pair whose end is given away, if it is not settled.
+func (it *item) claim(q *pair) (bool, error) {
+	switch {
+	case q.state.CompareAndSwap(pairFree, pairBusy):
+		it.pair = q
+		return true, nil
+	case q.state.Load() == pairSettled:
+		return false, nil
+	}
+	return false, errBusy
+}
+
+// place makes the end one of a port's. Called with port.mu held.
+func (r *recvEnd) place(p *port, id, window, maxMessage uint32) {
+	r.p, r.id, r.window, r.maxFrame = p, id, uint64(window), HeaderSize+int(maxMessage)
+	r.granted.Store(uint64(window))
+	p.recvs[id] = r
+}
+
+// place makes the end one of a session's. Called with port.mu held.
+func (s *sendEnd) place(p *port, id uint32, owner *Session) {
+	s.p, s.id, s.flow, s.maxMessage = p, id, true, owner.maxMessage(owner.link.MaxRecord)
+	s.granted.Store(uint64(owner.link.PeerLimits.Window))
+	p.sends[id] = s
+}
+
+// unbind undoes bind.
+func (c *Cargo) unbind(p *port) {
+	p.mu.Lock()
+	for i := range c.items {
+		it := &c.items[i]
+		if it.nearR != nil {
+			delete(p.recvs, it.nearR.id)
+		}
+		if it.nearS != nil {
+			delete(p.sends, it.nearS.id)
+		}
+		if it.pair != nil {
+			it.pair.r.p, it.pair.s.p = nil, nil
+			it.pair.unclaim()
+		}
+		it.nearR, it.nearS, it.pair, it.bound = nil, nil, nil, false
+	}
+	p.mu.Unlock()
+}
+
+// sent is called once the frame is published: what was given away is.
+func (c *Cargo) sent() {
+	for i := range c.items {
+		it := &c.items[i]
+		switch {
+		case it.pair != nil:
+			it.pair.settle(it.kind == kindSender)
+		case it.value != nil:
+			it.value.start(it.nearS, it.nearR)
+		case it.kind == kindSender && it.s != nil:
+			go forward(it.nearR, it.s)
+		case it.kind == kindReceiver && it.r != nil:
+			go forward(it.r, it.nearS)
+		}
+	}
+}
+
+// abandon frees what was collected for a message that is not sent.
+func (c *Cargo) abandon() {
+	for i := range c.items {
+		if f := c.items[i].file; f != nil {
+			_ = f.Close()
+		}
+	}
+}
+
+// putTable writes the table.
+func (c *Cargo) putTable(b []byte) {
+	for i := range c.items {
+		putEntry(b[i*entrySize:], &c.items[i].entry)
+	}
+}
+
+// attachments returns how many of the items travel beside the frame.
+func (c *Cargo) attachments() (n int) {
+	for i := range c.items {
+		if k := c.items[i].kind; k == kindDescriptor || k == kindLocal {
+			n++
+		}
+	}
+	return n
+}
+
+// bindLocal hands everything over as it is: the message stays within the process.
+func (c *Cargo) bindLocal(p *port) error {
+	give := make([]Attachment, len(c.items))
+	for i := range c.items {
+		it := &c.items[i]
+		give[i] = &localValue{*it}
+	}
+	if err := p.bell.Give(give); err != nil {
+		return err
+	}
+	for i := range c.items {
+		it := &c.items[i]
+		it.entry = entry{ref: it.ref, kind: kindLocal}
+		*it = item{entry: it.entry}
+	}
+	return nil
+}
+
+// A localValue is an item on its way through a Pipe. If nobody takes it, what it is the end of ends.
+type localValue struct{ it item }
+
+// Close implements Attachment.
+func (l *localValue) Close() error {
+	l.it.refuse()
+	return nil
+}
+
+// sendCargo sends a message with a table: m, or if it is nil what is encoded already. flags are the frame's.
+func (s *sendEnd) sendCargo(ctx context.Context, c *Cargo, m Message, encoded []byte, flags uint32) error {
+	for {
+		err := s.trySendCargo(ctx, c, m, encoded, flags)
+		if err != errBusy { //nolint:errorlint // never wrapped
+			if err != nil {
+				c.abandon()
+			}
+			return err
+		}
+		runtime.Gosched()
+	}
+}
+
+func (s *sendEnd) trySendCargo(ctx context.Context, c *Cargo, m Message, encoded []byte, flags uint32) error {
+	table, n := entrySize*len(c.items), len(encoded)
+	if m != nil {
+		n = m.Msgsize()
+	}
+	b, err := s.reserve(ctx, min(table+n, s.maxMessage))
+	if err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			s.abort()
+		}
+	}()
+	if len(b) < table {
+		return s.tooLarge(table + n)
+	}
+	if m == nil {
+		n = copy(b[table:], encoded)
+	} else if n, err = marshal(m, b[table:], s.maxMessage-table); err != nil {
+		return err
+	}
+	if n < len(encoded) {
+		return s.tooLarge(table + len(encoded))
+	}
+	if err := c.bind(s.p); err != nil {
+		return err
+	}
+	c.putTable(b)
+	committed = true
+	s.commitAs(table+n, kindData|flags<<8|uint32(c.attachments())<<16, uint32(len(c.items)))
+	c.sent()
+	return nil
+}

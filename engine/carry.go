@@ -1,0 +1,156 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// A Carrier is a Message with fields that are carried beside it: channels, streams, descriptors. Carry calls Carry on each
+// of them, at whatever depth:
+//
+//	func (o *Order) Carry(c *engine.Cargo) error { return o.Reply.Carry(c) }
+//
+// On sending it is called before MarshalMsg, and puts the fields into the cargo; on receiving it is called after
+// UnmarshalMsg, and takes them out of it.
+type Carrier interface {
+	Message
+	Carry(c *Cargo) error
+}
+
+// In the message an end is a number, its ref, which the attachment table explains: a MessagePack extension of type 7 and
+// four bytes, big-endian. An end that is not set is nil.
+const (
+	refExtension = 7
+	refSize      = 6
+)
+
+func appendRef(b []byte, ref uint32) []byte {
+	if ref == 0 {
+		return append(b, 0xc0)
+	}
+	return binary.BigEndian.AppendUint32(append(b, 0xd6, refExtension), ref)
+}
+
+func readRef(b []byte) (ref uint32, rest []byte, err error) {
+	if len(b) != 0 && b[0] == 0xc0 {
+		return 0, b[1:], nil
+	}
+	if len(b) < refSize {
+		return 0, b, msgp.ErrShortBytes
+	}
+	if b[0] != 0xd6 || b[1] != refExtension {
+		return 0, b, fmt.Errorf("no reference where one is due")
+	}
+	ref = binary.BigEndian.Uint32(b[2:])
+	if ref == 0 {
+		return 0, b, fmt.Errorf("reference 0")
+	}
+	return ref, b[refSize:], nil
+}
+
+// keys gives every end the number by which messages refer to it, unless it is carried by a codec that reflects.
+var keys atomic.Uint32
+
+func newKey() uint32 {
+	for {
+		if k := keys.Add(1); k != 0 {
+			return k
+		}
+	}
+}
+
+// Carry implements what a Carrier needs of its fields.
+func (s *Sender[T]) Carry(c *Cargo) error {
+	if c.in {
+		ref := s.ref
+		*s = Sender[T]{}
+		if ref == 0 {
+			return nil
+		}
+		enc, err := encodingOf[T]()
+		if err != nil {
+			return err
+		}
+		s.end, err = c.takeSender(ref, enc)
+		return err
+	}
+	if s.end == nil {
+		return nil
+	}
+	_, err := c.add(senderItem(s.end, s.end.key))
+	return err
+}
+
+// senderItem is a sending end on its way out.
+func senderItem(s *sendEnd, ref uint32) item {
+	it := item{entry: entry{ref: ref, kind: kindSender}, s: s}
+	if s.call != nil {
+		it.s, it.r, it.flags = nil, s.call, entryOnce
+	}
+	return it
+}
+
+func receiverItem(r *recvEnd, ref uint32) item {
+	return item{entry: entry{ref: ref, kind: kindReceiver}, r: r}
+}
+
+// MarshalMsg implements msgp.Marshaler.
+func (s *Sender[T]) MarshalMsg(b []byte) ([]byte, error) {
+	if s.end == nil {
+		return appendRef(b, 0), nil
+	}
+	return appendRef(b, s.end.key), nil
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler. The end can be used after Carry.
+func (s *Sender[T]) UnmarshalMsg(b []byte) ([]byte, error) {
+	ref, rest, err := readRef(b)
+	*s = Sender[T]{ref: ref}
+	return rest, err
+}
+
+// Msgsize implements msgp.Sizer.
+func (s *Sender[T]) Msgsize() int { return refSize }
+
+// Carry implements what a Carrier needs of its fields.
+func (r *Receiver[T]) Carry(c *Cargo) error {
+	if c.in {
+		ref := r.ref
+		*r = Receiver[T]{}
+		if ref == 0 {
+			return nil
+		}
+		enc, err := encodingOf[T]()
+		if err != nil {
+			return err
+		}
+		r.end, err = c.takeReceiver(ref, enc)
+		return err
+	}
+	if r.end == nil {
+		return nil
+	}
+	_, err := c.add(receiverItem(r.end, r.end.key))
+	return err
+}
+
+// MarshalMsg implements msgp.Marshaler.
+func (r *Receiver[T]) MarshalMsg(b []byte) ([]byte, error) {
+	if r.end == nil {
+		return appendRef(b, 0), nil
+	}
+	return appendRef(b, r.end.key), nil
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler. The end can be used after Carry.
+func (r *Receiver[T]) UnmarshalMsg(b []byte) ([]byte, error) {
+	ref, rest, err := readRef(b)
+	*r = Receiver[T]{ref: ref}
+	return rest, err
+}
+
+// Msgsize implements msgp.Sizer.
+func (r *Receiver[T]) Msgsize() int { return refSize }

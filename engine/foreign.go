@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+)
+
+// A foreign is a byte stream that is not one of ours, on its way out as channels: goroutines move its bytes.
+//
+// It is closed at the end if its field's type has a Close; and early, so that a Read or Write that waits comes back, when the
+// other side ends.
+type foreign struct {
+	value  any
+	r      io.Reader
+	w      io.Writer
+	closer io.Closer
+	closed sync.Once
+}
+
+func (f *foreign) close() {
+	if f.closer != nil {
+		f.closed.Do(func() { _ = f.closer.Close() })
+	}
+}
+
+// start moves bytes between the stream and the ends that stay here.
+func (f *foreign) start(s *sendEnd, r *recvEnd) {
+	var both sync.WaitGroup
+	if s != nil {
+		s.onEnd(f.close) // the peer wants no more, or is gone: a Read that waits is of no use
+		both.Go(func() { f.pumpOut(s) })
+	}
+	if r != nil {
+		both.Go(func() { f.pumpIn(r) })
+	}
+	go func() {
+		both.Wait()
+		f.close()
+	}()
+}
+
+// pumpOut sends what is read until it ends.
+func (f *foreign) pumpOut(s *sendEnd) {
+	buf := make([]byte, min(streamPiece, max(s.maxMessage, 1)))
+	for {
+		n, err := f.r.Read(buf)
+		if n != 0 && s.sendBytes(context.Background(), buf[:n]) != nil {
+			return
+		}
+		if errors.Is(err, io.EOF) {
+			err = nil
+		} else if err == nil {
+			continue
+		}
+		_ = s.close(err)
+		return
+	}
+}
+
+// pumpIn writes what is received until it ends.
+func (f *foreign) pumpIn(r *recvEnd) {
+	s := newStreamReader(r)
+	_, err := s.WriteTo(f.w)
+	_ = s.CloseWithError(err) // a Write failed: the peer is told
+	switch w := f.w.(type) {
+	case interface{ CloseWithError(error) error }: // such as *io.PipeWriter
+		_ = w.CloseWithError(err)
+	case interface{ CloseWrite() error }:
+		_ = w.CloseWrite()
+	}
+}
+
+// abandon ends a stream that nobody took.
+func (f *foreign) abandon() { f.close() }
+
+// onEnd has f called once the channel has ended, for whatever reason; at once if it has.
+func (s *sendEnd) onEnd(f func()) {
+	for {
+		old := s.atEnd.Load()
+		both := f
+		if old != nil {
+			both = func() { (*old)(); f() }
+		}
+		if s.atEnd.CompareAndSwap(old, &both) {
+			break
+		}
+	}
+	if s.ended.Load() != nil {
+		if f := s.atEnd.Swap(nil); f != nil {
+			(*f)()
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// forward moves the messages of one channel to another, with all they carry and undecoded, until either ends; then it ends the
+// other for the same reason. It is what stands between when an end that was received on one session is given away on
+// another.
+func forward(from *recvEnd, to *sendEnd) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	to.onEnd(cancel)
+	_, err := forwardUntil(ctx, from, to)
+	if ended := to.err(); ended != nil && !errors.Is(err, io.EOF) {
+		_ = from.close(ended) // the receiver wants no more
+		return
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	_ = to.close(err)
+	_ = from.close(err)
+}
+
+// forwardUntil moves messages until an error, and returns how many.
+func forwardUntil(ctx context.Context, from *recvEnd, to *sendEnd) (n int64, err error) {
+	var buf []byte
+	for ; ; n++ {
+		payload, l, err := from.next(ctx)
+		if err != nil {
+			return n, err
+		}
+		buf = append(buf[:0], payload...)
+		from.done(l)
+		if err := to.forward(ctx, buf, l.cargo); err != nil {
+			return n, err
+		}
+	}
+}
+
+// forward sends a message as it came, with what it carries.
+func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) error {
+	flags := uint32(0)
+	if s.once {
+		flags = flagLast
+	}
+	c := Cargo{}
+	c.within, c.descriptors = s.link()
+	if came != nil {
+		for i := range came.items {
+			if err := c.pass(&came.items[i]); err != nil {
+				came.drop()
+				return err
+			}
+		}
+	}
+	err := s.sendEncoded(ctx, &c, payload, flags)
+	if err != nil {
+		came.drop()
+	} else if came != nil {
+		for i := range came.items {
+			came.items[i].uncount()
+		}
+	}
+	return err
+}
+
+// link says what the end's link carries.
+func (s *sendEnd) link() (within, descriptors bool) {
+	_, within = s.p.owner.(pipeEnd)
+	return within, s.p.link.Descriptors
+}
+
+// pass adds an item that came, on its way further.
+func (c *Cargo) pass(it *item) error {
+	out := item{entry: entry{ref: it.ref, kind: it.kind, flags: it.flags}, s: it.s, r: it.r, file: it.file, value: it.value}
+	switch {
+	case it.err != nil:
+		return it.err
+	case it.s != nil && it.r != nil: // both ways
+		conn := &StreamConn{StreamReader: newStreamReader(it.r), StreamWriter: newStreamWriter(it.s)}
+		out.value = &foreign{value: conn, r: conn.StreamReader, w: conn.StreamWriter, closer: conn}
+		out.s, out.r = nil, nil
+	case it.file != nil && !c.descriptors && !c.within:
+		v, err := it.asValue(typeReadWriteCloser)
+		if err != nil {
+			return err
+		}
+		_, err = c.addValue(v, typeReadWriteCloser, it.ref)
+		return err
+	}
+	_, err := c.add(out)
+	return err
+}

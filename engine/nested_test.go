@@ -1,0 +1,180 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/corechan/corechan/engine"
+)
+
+// An ask is a message that carries a channel for its answer.
+type ask struct {
+	ID    uint64
+	Reply engine.Sender[order]
+	More  engine.Receiver[order]
+	Body  engine.Carried[io.Reader]
+	File  engine.Carried[*os.File]
+	Sink  engine.Carried[io.WriteCloser]
+}
+
+func (a *ask) Msgsize() int { return 1 + 9 + 5*6 }
+
+func (a *ask) MarshalMsg(b []byte) ([]byte, error) {
+	b = msgp.AppendUint64(b, a.ID)
+	for _, f := range []msgp.Marshaler{&a.Reply, &a.More, &a.Body, &a.File, &a.Sink} {
+		b, _ = f.MarshalMsg(b)
+	}
+	return b, nil
+}
+
+func (a *ask) UnmarshalMsg(b []byte) (_ []byte, err error) {
+	if a.ID, b, err = msgp.ReadUint64Bytes(b); err != nil {
+		return b, err
+	}
+	for _, f := range []msgp.Unmarshaler{&a.Reply, &a.More, &a.Body, &a.File, &a.Sink} {
+		if b, err = f.UnmarshalMsg(b); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+func (a *ask) Carry(c *engine.Cargo) error {
+	return errors.Join(a.Reply.Carry(c), a.More.Carry(c), a.Body.Carry(c), a.File.Carry(c), a.Sink.Carry(c))
+}
+
+func channelOf[T any](t *testing.T, a, b *engine.Session, name string) (engine.Sender[T], engine.Receiver[T]) {
+	t.Helper()
+	s := must(engine.Open[T](context.Background(), a, name))
+	return s, must(engine.Accept[T](watchdog(t), b, name))
+}
+
+func TestAMessageCarriesItsReplyChannel(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, r := channelOf[ask](t, a, b, "asks")
+	fills, reply := engine.Pipe[order]()
+	check(t, s.Send(ctx, &ask{ID: 7, Reply: reply}))
+	wantErr(t, reply.Send(ctx, &order{}), engine.ErrGiven)
+	var got ask
+	check(t, r.Receive(ctx, &got))
+	check(t, got.Reply.Send(ctx, &order{ID: got.ID}))
+	check(t, got.Reply.Close())
+	var o order
+	check(t, fills.Receive(ctx, &o))
+	if o.ID != 7 {
+		t.Error(o)
+	}
+	wantErr(t, fills.Receive(ctx, &o), io.EOF)
+}
+
+func TestCallAsksAndGetsItsAnswer(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, r := channelOf[ask](t, a, b, "asks")
+	go func() {
+		for q := range r.All(ctx) {
+			if q.ID == 13 {
+				_ = q.Reply.CloseWith(errors.New("unlucky"))
+				continue
+			}
+			_ = q.Reply.Send(ctx, &order{ID: q.ID + 1})
+		}
+	}()
+	for i := range uint64(100) {
+		q := ask{ID: i}
+		var o order
+		err := engine.Call(ctx, s, &q, &q.Reply, &o)
+		if i == 13 {
+			if err == nil || !strings.Contains(err.Error(), "unlucky") {
+				t.Fatal(err)
+			}
+		} else if check(t, err); o.ID != i+1 {
+			t.Fatal(o)
+		}
+	}
+	if n := a.Ends() + b.Ends(); n != 2 {
+		t.Errorf("%d ends are open", n)
+	}
+	check(t, s.Close())
+}
+
+func TestAMessageCarriesStreamsAndFiles(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, r := channelOf[ask](t, a, b, "asks")
+	file := must(os.Open("port.go"))
+	defer file.Close()
+	back, sink := engine.Stream()
+	check(t, s.Send(ctx, &ask{
+		Body: engine.Carried[io.Reader]{V: strings.NewReader("hello, world")},
+		File: engine.Carried[*os.File]{V: file},
+		Sink: engine.Carried[io.WriteCloser]{V: sink},
+	}))
+	var got ask
+	check(t, r.Receive(ctx, &got))
+	if text := string(must(io.ReadAll(got.Body.V))); text != "hello, world" {
+		t.Error(text)
+	}
+	text := must(io.ReadAll(got.File.V))
+	check(t, got.File.V.Close())
+	if want := must(os.ReadFile("port.go")); string(text) != string(want) {
+		t.Error(len(text))
+	}
+	go func() {
+		_, _ = got.Sink.V.Write(text)
+		_ = got.Sink.V.Close()
+	}()
+	if echo := must(io.ReadAll(back)); string(echo) != string(text) {
+		t.Error(len(echo))
+	}
+}
+
+func TestAnEndIsForwardedToAnotherSession(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	c, d := pair(t, nil)
+	s, r := channelOf[ask](t, a, b, "asks")
+	s2, r2 := channelOf[ask](t, c, d, "asks")
+	fills, reply := engine.Pipe[order]()
+	more, feed := engine.Pipe[order]()
+	check(t, s.Send(ctx, &ask{ID: 7, Reply: reply, More: more}))
+	var hop, got ask
+	check(t, r.Receive(ctx, &hop))
+	check(t, s2.Send(ctx, &hop))
+	check(t, r2.Receive(ctx, &got))
+	go func() {
+		for i := range uint64(1000) {
+			if feed.Send(ctx, &order{ID: i}) != nil {
+				return
+			}
+		}
+		_ = feed.Close()
+	}()
+	n := uint64(0)
+	for o, err := range got.More.All(ctx) {
+		check(t, err)
+		if o.ID != n {
+			t.Fatal(o, n)
+		}
+		n++
+		check(t, got.Reply.Send(ctx, o))
+		var back order
+		check(t, fills.Receive(ctx, &back))
+		if back.ID != o.ID {
+			t.Fatal(back)
+		}
+	}
+	if n != 1000 {
+		t.Error(n)
+	}
+	check(t, got.Reply.Close())
+	var o order
+	wantErr(t, fills.Receive(ctx, &o), io.EOF)
+}
