@@ -19,13 +19,17 @@ func (n *anything) out(o *outward, src, dst reflect.Value, depth int) error {
 	if src.IsNil() {
 		return nil
 	}
-	found, err := o.holds(src.Elem(), depth+1)
-	if err != nil {
-		return err
-	}
-	if !found {
-		dst.Set(src)
-		return nil
+	if !o.found {
+		found, err := o.holds(src.Elem(), depth+1)
+		if err != nil {
+			return err
+		}
+		if !found {
+			dst.Set(src)
+			return nil
+		}
+		o.found = true // no search again further in
+		defer func() { o.found = false }()
 	}
 	x, err := o.convert(src.Elem(), depth+1)
 	if err == nil {

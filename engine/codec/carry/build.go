@@ -123,14 +123,10 @@ func (b *builder) structure(t reflect.Type) (node, error) {
 
 // field returns the node of a field; nil if the field is not to travel.
 func (b *builder) field(sf reflect.StructField) (node, error) {
-	n, err := b.fieldType(sf)
-	if err == nil || !skipped(sf) {
-		if _, ok := n.(*plain); !ok && skipped(sf) && reachOf(sf.Type, b.types).carried != "" {
-			return nil, nil
-		}
-		return n, err
+	if skipped(sf) && reachOf(sf.Type, b.types).carried != "" {
+		return nil, nil
 	}
-	return nil, nil
+	return b.fieldType(sf)
 }
 
 func (b *builder) fieldType(sf reflect.StructField) (node, error) {

@@ -20,6 +20,7 @@ type node interface {
 type outward struct {
 	types Types
 	bind  Bind
+	found bool // what is converted lies behind an any that holds carried values
 }
 
 // inward is one call of In.

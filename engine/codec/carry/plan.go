@@ -64,6 +64,9 @@ func (p *Plan) Empty() bool {
 	return ok
 }
 
+// ShadowType returns the type of the shadows, for a codec.Checker.
+func (p *Plan) ShadowType() reflect.Type { return p.node.shadow() }
+
 // Bind returns the Ref for a carried value, not 0. v is of a carried type, and neither nil nor zero.
 type Bind = func(v reflect.Value) (codec.Ref, error)
 

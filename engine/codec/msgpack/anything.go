@@ -133,20 +133,29 @@ func readAny(b []byte) (any, []byte, error) {
 		return readAnySlice(b)
 	case msgp.MapType:
 		return readAnyMap(b)
-	case msgp.TimeType:
+	}
+	return readAnyExtension(b)
+}
+
+// readAnyExtension does not ask msgp.NextType, which takes an extension at the very end of b for one of an unknown type.
+func readAnyExtension(b []byte) (any, []byte, error) {
+	e, rest, err := readExtension(b)
+	if err != nil {
+		return nil, b, err
+	}
+	switch e.Type {
+	case codec.RefExtension:
+		var r codec.Ref
+		rest, err = r.UnmarshalMsg(b)
+		return r, rest, err
+	case msgp.TimeExtension, msgp.MsgTimeExtension:
 		return boxed(msgp.ReadTimeBytes(b))
-	case msgp.Complex64Type:
+	case msgp.Complex64Extension:
 		return boxed(msgp.ReadComplex64Bytes(b))
-	case msgp.Complex128Type:
+	case msgp.Complex128Extension:
 		return boxed(msgp.ReadComplex128Bytes(b))
 	}
-	e, rest, err := readExtension(b)
-	if err != nil || e.Type != codec.RefExtension {
-		return e, rest, err
-	}
-	var r codec.Ref
-	rest, err = r.UnmarshalMsg(b)
-	return r, rest, err
+	return e, rest, nil
 }
 
 // boxed is what a reader returned, as an any.
