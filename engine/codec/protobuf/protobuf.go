@@ -8,10 +8,13 @@
 package protobuf
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/corechan/corechan/engine/codec"
@@ -92,7 +95,7 @@ func (Codec) Decode(payload []byte, v any) error {
 		return err
 	}
 	if err := (proto.UnmarshalOptions{RecursionLimit: codec.MaxDepth}).Unmarshal(payload, m); err != nil {
-		return fmt.Errorf("protobuf: decode %T: %w: %w", v, codec.ErrPayload, cause(err))
+		return fmt.Errorf("protobuf: decode %T: %w: %w", v, codec.ErrPayload, reason(payload, err))
 	}
 	return nil
 }
@@ -116,8 +119,23 @@ func cause(err error) error {
 		return fmt.Errorf("%w: %w", codec.ErrDepth, err)
 	case strings.Contains(text, "UTF-8"):
 		return fmt.Errorf("%w: %w", codec.ErrText, err)
-	case strings.Contains(text, "unexpected EOF"):
-		return fmt.Errorf("%w: %w", codec.ErrTruncated, err)
+	}
+	return err
+}
+
+// reason is cause for a payload, which it looks at once more to tell whether it was cut off.
+func reason(payload []byte, err error) error {
+	if named := cause(err); named != err { //nolint:errorlint // the same one
+		return named
+	}
+	for len(payload) > 0 {
+		_, _, n := protowire.ConsumeField(payload)
+		if broken := protowire.ParseError(n); errors.Is(broken, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("%w: %w", codec.ErrTruncated, err)
+		} else if broken != nil {
+			return err
+		}
+		payload = payload[n:]
 	}
 	return err
 }

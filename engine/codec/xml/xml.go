@@ -2,8 +2,8 @@
 // "message", unless its struct has an XMLName.
 //
 // encoding/xml cannot decode any or maps: Check refuses types that have them, rather than lose what they hold. It
-// writes nil and empty slices, and nil pointers, as nothing, and []byte as text; bytes that are not text can be a
-// type with text methods, such as a hexadecimal one. A field of type [codec.Ref] is its number in decimal.
+// writes nil and empty slices, and nil pointers, as nothing, and []byte as text, nil as an empty one; bytes that are
+// not text can be a type with text methods, such as a hexadecimal one. A field of type [codec.Ref] is its number in decimal.
 //
 // Of XML itself, a payload may have a declaration, comments and processing instructions, but no DOCTYPE: what entities
 // that would define, a receiver is not to find out.
