@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // A builder makes the nodes of one plan. Types that contain themselves never get far enough for it to loop.
@@ -109,6 +111,9 @@ func (b *builder) structure(t reflect.Type) (node, error) {
 				shadow.Name += "x"
 			}
 			names[shadow.Name] = true
+			if _, options, _ := strings.Cut(sf.Tag.Get("msg"), ","); !slices.Contains(strings.Split(options, ","), "flatten") {
+				shadow.Tag = `msg:"-" ` + sf.Tag // msgpack leaves it out, unless flattened
+			}
 		}
 		fields = append(fields, shadow)
 		s.fields = append(s.fields, field{name: sf.Name, index: i, node: n})
