@@ -17,6 +17,8 @@ func (b *builder) build(t reflect.Type) (node, error) {
 		return &carried{t}, nil
 	case isCarrier(t):
 		return &carrier{t}, nil
+	case isLister(t):
+		return &plain{t}, nil
 	}
 	r := reachOf(t, b.types)
 	if r.carried == "" && !r.any {

@@ -106,8 +106,8 @@ type embedding struct {
 	*Other
 	lower `msg:",flatten"`
 	io.Reader
-	hidden fakeEnd
-	Text   string
+	_    fakeEnd
+	Text string
 }
 
 func TestCarriedValuesComeBackAtAnyPlace(t *testing.T) {

@@ -18,5 +18,8 @@
 // Not looked into are unexported fields, keys of maps, interfaces with methods that are not themselves carried, and types
 // that marshal themselves; of those, PlanFor refuses the ones with carried values in exported fields, unless they are a
 // [codec.Carrier]. A carried field with the tag "-" for msg, json or xml is left out of the shadow: it does not travel, by no
-// codec.
+// codec. Of an embedded struct whose type is not exported, msgpack writes nothing unless its tag msg says flatten, with
+// or without a plan.
+//
+// A [codec.Lister] has an empty plan: who has the attachment table fills its list.
 package carry

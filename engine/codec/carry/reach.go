@@ -2,6 +2,7 @@ package carry
 
 import (
 	"reflect"
+	"sync"
 
 	"github.com/corechan/corechan/engine/codec"
 )
@@ -15,6 +16,7 @@ type reach struct {
 
 var (
 	carrierType = reflect.TypeFor[codec.Carrier]()
+	listerType  = reflect.TypeFor[codec.Lister]()
 	refType     = reflect.TypeFor[codec.Ref]()
 	anyType     = reflect.TypeFor[any]()
 )
@@ -86,18 +88,45 @@ func isCarrier(t reflect.Type) bool {
 	return t.Kind() != reflect.Interface && t.Kind() != reflect.Pointer && reflect.PointerTo(t).Implements(carrierType)
 }
 
+// isLister says whether messages of type t carry a list, which is for who has the attachment table.
+func isLister(t reflect.Type) bool {
+	return t.Kind() != reflect.Interface && t.Kind() != reflect.Pointer && reflect.PointerTo(t).Implements(listerType)
+}
+
+// ownMethods has what marshalsItself found.
+var ownMethods sync.Map // reflect.Type -> string
+
 // marshalsItself names a method by which t encodes itself for some codec, or returns "".
 func marshalsItself(t reflect.Type) string {
-	if t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer {
-		return ""
+	if t.Name() == "" && t.Kind() != reflect.Struct || t.Kind() == reflect.Interface {
+		return "" // without methods, or a pointer
 	}
+	if known, ok := ownMethods.Load(t); ok {
+		return known.(string)
+	}
+	name := ownMethod(t)
+	ownMethods.Store(t, name)
+	return name
+}
+
+func ownMethod(t reflect.Type) string {
 	p := reflect.PointerTo(t)
-	for _, name := range []string{
-		"MarshalMsg", "UnmarshalMsg", "MarshalJSON", "UnmarshalJSON", "MarshalXML", "UnmarshalXML",
-		"MarshalText", "UnmarshalText", "MarshalBinary", "UnmarshalBinary", "ProtoReflect",
+	// The names are constants at each call, so that the linker may drop all other methods of all types.
+	for _, method := range []func() (reflect.Method, bool){
+		func() (reflect.Method, bool) { return p.MethodByName("MarshalMsg") },
+		func() (reflect.Method, bool) { return p.MethodByName("UnmarshalMsg") },
+		func() (reflect.Method, bool) { return p.MethodByName("MarshalJSON") },
+		func() (reflect.Method, bool) { return p.MethodByName("UnmarshalJSON") },
+		func() (reflect.Method, bool) { return p.MethodByName("MarshalXML") },
+		func() (reflect.Method, bool) { return p.MethodByName("UnmarshalXML") },
+		func() (reflect.Method, bool) { return p.MethodByName("MarshalText") },
+		func() (reflect.Method, bool) { return p.MethodByName("UnmarshalText") },
+		func() (reflect.Method, bool) { return p.MethodByName("MarshalBinary") },
+		func() (reflect.Method, bool) { return p.MethodByName("UnmarshalBinary") },
+		func() (reflect.Method, bool) { return p.MethodByName("ProtoReflect") },
 	} {
-		if _, ok := p.MethodByName(name); ok {
-			return name
+		if m, ok := method(); ok {
+			return m.Name
 		}
 	}
 	return ""

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/corechan/corechan/engine/codec"
@@ -32,7 +33,7 @@ var _ codec.Codec = Codec{}
 func (Codec) Name() string { return Name }
 
 // Append appends the encoding of *v. The errors: ErrText for a string that is not UTF-8, which would not come back as it
-// was; ErrType for what JSON has no form for, also a message that contains itself; those of the message's own methods.
+// was; ErrType for what JSON has no form for; ErrDepth; those of the message's own methods.
 func (Codec) Append(b []byte, v any) ([]byte, error) {
 	if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() {
 		return b, fmt.Errorf("json: encode %T: %w: want a pointer to the message, not nil", v, codec.ErrType)
@@ -41,7 +42,10 @@ func (Codec) Append(b []byte, v any) ([]byte, error) {
 	if err != nil {
 		var typ *json.UnsupportedTypeError
 		var value *json.UnsupportedValueError
-		if errors.As(err, &typ) || errors.As(err, &value) {
+		switch {
+		case errors.As(err, &value) && strings.Contains(value.Str, "cycle"):
+			err = fmt.Errorf("%w: %w", codec.ErrDepth, err)
+		case errors.As(err, &typ) || value != nil:
 			err = fmt.Errorf("%w: %w", codec.ErrType, err)
 		}
 		return b, fmt.Errorf("json: encode %T: %w", v, err)

@@ -125,7 +125,7 @@ func TestWhatWouldNotComeBackIsNotEncoded(t *testing.T) {
 		want error
 	}{
 		{&bad, codec.ErrText},
-		{&loop, codec.ErrType},
+		{&loop, codec.ErrDepth},
 		{&deep, codec.ErrDepth},
 		{&nan, codec.ErrType},
 		{&reader, codec.ErrType},

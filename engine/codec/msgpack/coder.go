@@ -49,7 +49,6 @@ var (
 	unmarshalerType       = reflect.TypeFor[msgp.Unmarshaler]()
 	extensionType         = reflect.TypeFor[msgp.RawExtension]()
 	timeType              = reflect.TypeFor[time.Time]()
-	anyType               = reflect.TypeFor[any]()
 	binaryMarshalerType   = reflect.TypeFor[encoding.BinaryMarshaler]()
 	binaryUnmarshalerType = reflect.TypeFor[encoding.BinaryUnmarshaler]()
 	textMarshalerType     = reflect.TypeFor[encoding.TextMarshaler]()

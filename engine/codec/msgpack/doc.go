@@ -15,9 +15,9 @@
 //
 // # Why it is not a ready-made library
 //
-// The reflection here is a thin layer over tinylib/msgp's own primitives. Two libraries were tried in its place.
+// The reflection here is a thin layer over tinylib/msgp's own primitives. Two libraries were considered in its place.
 // ugorji/go/codec v1.3.2 can take the tag msg, but writes time.Time as type -1 always and the zero time as nil, both of
 // which generated code of ours or the other end's would have to expect; drops fields of type func and drains channels
 // without an error; takes bin for an extension; and adds 13 MB to a binary. shamaton/msgpack v3 takes only its own struct
-// tag, and keeps extension types for the whole process, as vmihailenco/msgpack v5 does.
+// tag, and registers extension types for the whole process.
 package msgpack

@@ -333,7 +333,7 @@ func TestDecodeKeepsNothingOfThePayload(t *testing.T) {
 	b := bare(e)
 	payload, _ := c.Append(nil, &b)
 	var got bare
-	if err := c.Decode(payload, &got); err != nil {
+	if err := c.Decode(payload, &got); err != nil || got.hidden != 0 {
 		t.Fatal(err)
 	}
 	want, _ := c.Append(nil, &got)

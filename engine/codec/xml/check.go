@@ -49,7 +49,7 @@ func check(t reflect.Type, seen map[reflect.Type]bool) error {
 	case reflect.Struct:
 		for i := range t.NumField() {
 			f := t.Field(i)
-			if !f.IsExported() && !f.Anonymous || f.Tag.Get("xml") == "-" {
+			if !written(f) {
 				continue
 			}
 			if err := check(f.Type, seen); err != nil {
@@ -73,4 +73,9 @@ func namesItself(t reflect.Type) bool {
 	}
 	f, ok := t.FieldByName("XMLName")
 	return ok && f.Type == nameType
+}
+
+// written says whether encoding/xml looks at the field.
+func written(f reflect.StructField) bool {
+	return (f.IsExported() || f.Anonymous) && f.Tag.Get("xml") != "-"
 }

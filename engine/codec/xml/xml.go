@@ -46,6 +46,9 @@ func (c Codec) Append(b []byte, v any) ([]byte, error) {
 	if err != nil {
 		return b, fmt.Errorf("xml: encode %T: %w", v, err)
 	}
+	if err := bounded(reflect.ValueOf(v), 0); err != nil {
+		return b, fmt.Errorf("xml: encode %T: %w", v, err)
+	}
 	var out bytes.Buffer
 	e := xml.NewEncoder(&out)
 	if namesItself(t) {

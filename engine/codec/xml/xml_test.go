@@ -152,6 +152,24 @@ func TestWhatWouldNotComeBackIsNotEncoded(t *testing.T) {
 	if _, err := c.Append(nil, deep); !errors.Is(err, codec.ErrDepth) {
 		t.Error(err)
 	}
+	loop := &message{}
+	loop.Inner = loop
+	if _, err := c.Append(nil, loop); !errors.Is(err, codec.ErrDepth) {
+		t.Error(err)
+	}
+}
+
+func TestAPointerBackThatIsNotWrittenDoesNoHarm(t *testing.T) {
+	type child struct {
+		Kids   []*child
+		parent *child
+		Parent *child `xml:"-"`
+	}
+	top := &child{}
+	top.Kids = []*child{{parent: top, Parent: top}}
+	if b, err := c.Append(nil, top); err != nil || top.Kids[0].parent != top {
+		t.Errorf("%s, %v", b, err)
+	}
 }
 
 // FuzzDecode decodes any bytes. What is accepted and can be encoded decodes as the same.
