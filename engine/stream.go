@@ -59,7 +59,7 @@ func (s *StreamReader) Read(b []byte) (int, error) {
 
 // fill reads the next piece: into b, and what it does not hold into rest.
 func (s *StreamReader) fill(b []byte) (n int, err error) {
-	for n == 0 && err == nil {
+	for n == 0 && len(s.rest) == 0 && err == nil {
 		err = s.deadline.do(func(ctx context.Context) error {
 			if q := s.end.pair; q != nil {
 				if err := q.receiver(ctx); err != nil {
@@ -106,7 +106,9 @@ func (s *StreamReader) WriteTo(w io.Writer) (total int64, err error) {
 func (s *StreamReader) Close() error { return Receiver[Raw]{end: s.end}.Close() }
 
 // CloseWithError is Close with a reason for the writer.
-func (s *StreamReader) CloseWithError(err error) error { return Receiver[Raw]{end: s.end}.CloseWith(err) }
+func (s *StreamReader) CloseWithError(err error) error {
+	return Receiver[Raw]{end: s.end}.CloseWith(err)
+}
 
 // SetReadDeadline bounds the Reads, also one that is waiting; the zero time ends that.
 func (s *StreamReader) SetReadDeadline(t time.Time) error { s.deadline.set(t); return nil }
