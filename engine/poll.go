@@ -284,7 +284,7 @@ func (p *port) sleep(ctx context.Context, c condition) error {
 	p.arm(c)
 	var err error
 	if !p.cons.Ready() && p.attention.Load()&^(attControl|attTx) == 0 && !c.met() {
-		err = p.bell.Sleep(ctx, p.leased)
+		err = p.bell.Sleep(ctx, p.pinned != nil) // a lease may be released meanwhile
 		p.wakeSpace() // the bell may have been rung for the one who waits there
 	}
 	p.cons.Disarm()

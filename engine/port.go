@@ -40,7 +40,6 @@ type port struct {
 	spin spinner
 	// pinned is the record that a lease holds, so that nothing is released; nil if none does.
 	pinned *byte
-	leased bool // ever
 	_      [64]byte
 
 	// unpinned is the record whose lease was released while somebody else had the rx token.
@@ -76,7 +75,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 568]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 560]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.

@@ -85,7 +85,7 @@ func (r Receiver[T]) Lease(ctx context.Context) (Lease, error) {
 		end.done(buf)
 		return Lease{b: b}, nil
 	}
-	end.p.pinned, end.p.leased = unsafe.SliceData(payload), true
+	end.p.pinned = unsafe.SliceData(payload)
 	owed := end.owed() // the memory is bounded by the ring, so the credit need not wait for Release
 	end.p.giveRx()
 	if owed != 0 {
