@@ -114,7 +114,8 @@ func (l Lease) Release() error {
 			return ErrSlot
 		}
 		p.pinned = nil
-		l.end.done(nil)
+		p.cons.Release()
+		p.giveRx()
 		return nil
 	}
 	p.mu.Lock()

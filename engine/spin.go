@@ -76,18 +76,15 @@ const (
 	maxLull = 4096 // some 1.5 µs
 )
 
-// begin is called before fast looks.
+// begin is called before fast looks at a ring in which nothing is known to wait.
 //
 // A reader that looks again at once takes the tail's line, and the next record's, out of the hands of a producer that
 // streams, for every single message. So a reader that only receives, and was not kept waiting, leaves an empty ring
 // alone for a moment, and finds several messages at once then; the moment grows as long as that is so, to a
 // microsecond and a half. Whoever sends between two receives, or has waited, looks at once: the latency of an
 // answer, and of a message that comes alone, stays.
-func (s *spinner) begin(cons *ring.Consumer, prod *ring.Producer) int {
+func (s *spinner) begin(prod *ring.Producer) int {
 	s.lulled = false
-	if cons.Waiting() {
-		return s.rounds
-	}
 	if sent := prod.Tail(); sent != s.sent {
 		s.sent = sent
 		s.lull = 0
