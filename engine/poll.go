@@ -242,11 +242,12 @@ func (p *port) pollerDuties() error {
 // spinFor looks at the ring until there is something to read or c is met (true), or for as long as it should (false).
 func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error) {
 	s := &p.spin
-	if s.wait == Block {
+	if s.rests() {
 		return false, nil
 	}
 	for range 2 * spinRound { // without the clock: the usual case of a peer that is about to answer
 		if p.cons.Ready() {
+			s.succeeded()
 			return true, nil
 		}
 	}
@@ -269,6 +270,7 @@ func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error)
 			return false, err
 		}
 		if c.met() || p.attention.Load()&attGone != 0 {
+			s.succeeded()
 			return true, nil
 		}
 		if done != nil {
@@ -280,7 +282,7 @@ func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error)
 		}
 		now := time.Now()
 		spun := now.Sub(start)
-		if s.wait == Hybrid && spun >= s.may {
+		if s.wait == Hybrid && spun >= s.limit {
 			s.failed()
 			return false, nil
 		}
@@ -308,7 +310,7 @@ func (p *port) sleep(ctx context.Context, c condition) error {
 	p.arm(c)
 	var err error
 	if !p.cons.Ready() && p.attention.Load()&^(attControl|attTx) == 0 && !c.met() {
-		err = p.bell.Sleep(ctx, p.leased)
+		err = p.bellSleep(ctx, c)
 		p.wakeSpace() // the bell may have been rung for the one who waits there
 	}
 	p.cons.Disarm()
@@ -318,6 +320,22 @@ func (p *port) sleep(ctx context.Context, c condition) error {
 	}
 	if err != nil && ctx.Err() == nil {
 		return p.broken(err) // the peer did something to the bell that it must not, or it is out of order
+	}
+	return err
+}
+
+// bellSleep sleeps, and tells the spinner.
+func (p *port) bellSleep(ctx context.Context, c condition) (err error) {
+	interruptible := p.pinned != nil // the lease may be released meanwhile
+	if !p.spin.timing() {
+		err = p.bell.Sleep(ctx, interruptible)
+		p.spin.slept(0)
+		return err
+	}
+	began := time.Now()
+	err = p.bell.Sleep(ctx, interruptible)
+	if p.cons.Ready() || c.met() {
+		p.spin.slept(time.Since(began))
 	}
 	return err
 }

@@ -40,7 +40,6 @@ type port struct {
 	spin spinner
 	// pinned is the record that a lease holds, so that nothing is released; nil if none does.
 	pinned *byte
-	leased bool // ever
 	_      [64]byte
 
 	// unpinned is the record whose lease was released while somebody else had the rx token.

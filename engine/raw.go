@@ -98,7 +98,7 @@ func (r Receiver[T]) Lease(ctx context.Context) (Lease, error) {
 		end.done(l)
 		return Lease{b: b}, nil
 	}
-	end.p.pinned, end.p.leased = unsafe.SliceData(payload), true
+	end.p.pinned = unsafe.SliceData(payload)
 	owed := end.owed() // the memory is bounded by the ring, so the credit need not wait for Release
 	end.p.giveRx()
 	if owed != 0 {
@@ -127,7 +127,8 @@ func (l Lease) Release() error {
 			return ErrSlot
 		}
 		p.pinned = nil
-		l.end.done(letter{})
+		p.cons.Release()
+		p.giveRx()
 		return nil
 	}
 	p.mu.Lock()

@@ -127,14 +127,18 @@ func (r *recvEnd) fast() []byte {
 	if r.queued.Load() != 0 || p.attention.Load() != 0 || !p.rx.try() {
 		return nil
 	}
-	for n := p.spin.begin(p.cons, p.prod); ; n-- {
+	n := p.spin.rounds
+	if !p.cons.Waiting() {
+		n = p.spin.begin(p.prod)
+	}
+	for ; ; n-- {
 		if p.cons.Ready() {
 			frame, err := p.cons.Peek()
 			if err != nil || len(frame) < HeaderSize || r.queued.Load() != 0 {
 				break
 			}
 			kind, channel, arg := readHeader(frame)
-			if kind != kindData || channel != r.id || arg != 0 || r.account(len(frame)) != nil {
+			if kind != kindData || channel != r.id || arg != 0 || !r.charge(len(frame)) {
 				break
 			}
 			if n != p.spin.rounds || p.spin.lulled {
@@ -144,7 +148,7 @@ func (r *recvEnd) fast() []byte {
 			return frame[HeaderSize:]
 		}
 		if n <= 0 {
-			p.spin.lull = 0
+			p.spin.lull, p.spin.lulled = 0, false
 			break
 		}
 	}
@@ -176,6 +180,17 @@ func (r *recvEnd) owed() uint64 {
 	}
 	r.owedHere = 0
 	return owed
+}
+
+// charge is account for a message that is within the limits; else it changes nothing.
+func (r *recvEnd) charge(frame int) bool {
+	if frame > r.maxFrame || r.window != 0 && r.received >= r.granted.Load() {
+		return false
+	}
+	n := uint64(ring.Stride(frame))
+	r.received += n
+	r.owedHere += n // of no consequence without a window
+	return true
 }
 
 // account checks a message against the limits. Called with the rx token held, for one that is read in place.

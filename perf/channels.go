@@ -91,7 +91,7 @@ func newHalf(ctx context.Context, e *env, side measure.Side, session *engine.Ses
 		if err != nil {
 			return nil, err
 		}
-		r := raw{conversation: c, tx: tx, rx: rx, src: make([]byte, e.config.Size), dst: make([]byte, e.config.Size)}
+		r := raw{conversation: c, tx: tx, rx: rx, src: own(e.config.Size), dst: own(e.config.Size)}
 		if e.kind == pingpong {
 			return &rawPingpong{r}, nil
 		}
@@ -105,12 +105,18 @@ func newHalf(ctx context.Context, e *env, side measure.Side, session *engine.Ses
 	if t.out, err = NewMessage(e.config.Size); err != nil {
 		return nil, err
 	}
-	t.in.Pad = make([]byte, len(t.out.Pad)) // decoding uses it again
+	t.out.Pad, t.in.Pad = own(len(t.out.Pad)), own(len(t.out.Pad)) // decoding uses the latter again
 	if e.kind == pingpong {
 		return &typedPingpong{t}, nil
 	}
 	return &typedStream{t}, nil
 }
+
+// own returns n bytes in cache lines of their own: the two sides may be in one process.
+func own(n int) []byte { return make([]byte, n, max(n, lines)) }
+
+// lines is a pair of cache lines, and a size by which the heap aligns.
+const lines = 128
 
 // The channels' names, as the near side sees them.
 const (

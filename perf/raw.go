@@ -18,6 +18,8 @@ type raw struct {
 	rx       engine.Receiver[engine.Raw]
 	seq      uint64 // of the last message sent, or to be expected
 	src, dst []byte
+
+	_ [lines - 80]byte // as in typed
 }
 
 // send writes the next message in place.

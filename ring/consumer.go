@@ -33,6 +33,8 @@ type Consumer struct {
 	asleep   uint64 // own sleep word's value
 
 	rangFor atomic.Uint64
+
+	_ [128 - 112]byte // whole lines: in one process the other end's Consumer is the next object on the heap
 }
 
 // NewConsumer returns the consuming end of the queue that runs from the owner of peer to own. A queue has one

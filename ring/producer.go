@@ -34,6 +34,8 @@ type Producer struct {
 
 	// rangFor is the peer's sleep word for which the bell was rung last.
 	rangFor atomic.Uint64
+
+	_ [128 - 120]byte // whole lines, as in Consumer
 }
 
 // NewProducer returns the producing end of the queue that runs from own to the owner of peer. A queue has one

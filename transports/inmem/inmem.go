@@ -64,9 +64,13 @@ func pair(da, db *Options, addr string) (a, b *engine.Session, err error) {
 		Local: true, Addr: Transport + "://" + addr,
 		Cred: fd.Cred{PID: os.Getpid(), UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())},
 	}
-	la := newLink(segA, segB, bellA)
+	barrier := engine.ProcessBarrier()
+	if da.Engine.Wait() == engine.Block || db.Engine.Wait() == engine.Block {
+		barrier = nil // who sleeps after every message would interrupt the peer that it has just woken
+	}
+	la := newLink(segA, segB, bellA, barrier)
 	la.Dialer, la.Peer, la.PeerLimits = true, self, announced(db.Engine)
-	lb := newLink(segB, segA, bellB)
+	lb := newLink(segB, segA, bellB, barrier)
 	lb.Peer, lb.PeerLimits = self, announced(da.Engine)
 	a, err = engine.NewSession(da.Engine, la)
 	if err != nil {
@@ -87,10 +91,10 @@ func announced(e *engine.Engine) engine.Announced {
 	return engine.Announced{Window: l.Window, MaxMessage: l.MaxMessage}
 }
 
-func newLink(own, peer *ring.Segment, bell engine.Bell) *engine.Link {
+func newLink(own, peer *ring.Segment, bell engine.Bell, barrier func()) *engine.Link {
 	return &engine.Link{
 		Producer: ring.NewProducer(own, peer), Consumer: ring.NewConsumer(own, peer), Bell: bell,
-		Barrier: engine.ProcessBarrier(), Lanes: lanes{}, Close: func() error { return nil }, Descriptors: true, Transport: Transport, MaxRecord: own.MaxRecord(),
+		Barrier: barrier, Lanes: lanes{barrier}, Close: func() error { return nil }, Descriptors: true, Transport: Transport, MaxRecord: own.MaxRecord(),
 	}
 }
 

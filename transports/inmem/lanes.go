@@ -8,7 +8,9 @@ import (
 )
 
 // lanes implements engine.Lanes: what is given to the peer are the segments themselves.
-type lanes struct{}
+type lanes struct {
+	barrier func() // the session's
+}
 
 // A half is what one side gives of a lane.
 type half struct {
@@ -26,16 +28,16 @@ func (h *half) Close() error {
 
 var errAttachment = errors.New("inmem: not a lane")
 
-func (lanes) Offer(o *ring.Options) (engine.LaneOffer, []engine.Attachment, error) {
+func (l lanes) Offer(o *ring.Options) (engine.LaneOffer, []engine.Attachment, error) {
 	own, err := ring.NewHeap(o)
 	if err != nil {
 		return nil, nil, err
 	}
 	bell, peer := engine.NewBells()
-	return &offer{own: own, bell: bell}, []engine.Attachment{&half{own, peer}}, nil
+	return &offer{own: own, bell: bell, barrier: l.barrier}, []engine.Attachment{&half{own, peer}}, nil
 }
 
-func (lanes) Accept(list []engine.Attachment) (*engine.Link, []engine.Attachment, error) {
+func (l lanes) Accept(list []engine.Attachment) (*engine.Link, []engine.Attachment, error) {
 	if len(list) != 1 {
 		return nil, nil, errAttachment
 	}
@@ -47,13 +49,14 @@ func (lanes) Accept(list []engine.Attachment) (*engine.Link, []engine.Attachment
 	if err != nil {
 		return nil, nil, err
 	}
-	return newLink(own, h.segment, h.bell), []engine.Attachment{&half{segment: own}}, nil
+	return newLink(own, h.segment, h.bell, l.barrier), []engine.Attachment{&half{segment: own}}, nil
 }
 
 // An offer implements engine.LaneOffer.
 type offer struct {
-	own  *ring.Segment
-	bell *engine.ProcessBell
+	own     *ring.Segment
+	bell    *engine.ProcessBell
+	barrier func()
 }
 
 func (o *offer) Complete(answer []engine.Attachment) (*engine.Link, error) {
@@ -64,7 +67,7 @@ func (o *offer) Complete(answer []engine.Attachment) (*engine.Link, error) {
 	if !ok {
 		return nil, errAttachment
 	}
-	return newLink(o.own, h.segment, o.bell), nil
+	return newLink(o.own, h.segment, o.bell, o.barrier), nil
 }
 
 func (o *offer) Close() error {
