@@ -94,7 +94,7 @@ type watchCmd struct {
 func (w *watchCmd) Run(ctx context.Context) error {
 	sess, err := transports.Dial(ctx, w.Connect, nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; is firehose serve --listen %s running?", err, w.Connect)
 	}
 	defer sess.Close()
 	subscribe, err := engine.Open[Subscription](ctx, sess, subscriptions)

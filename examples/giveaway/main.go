@@ -138,7 +138,7 @@ func ask(ctx context.Context, url string, users []uint32) (*Log, error) {
 		return nil, fmt.Errorf("%w: here that is --allow", err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; is giveaway keep --listen %s running?", err, url)
 	}
 	defer sess.Close()
 	to, err := engine.Open[Request](ctx, sess, requests)

@@ -72,7 +72,7 @@ func (r *runCmd) Run(code *int) error {
 	ctx := context.Background()
 	sess, err := transports.Dial(ctx, r.Connect, nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; is rexec serve --listen %s running?", err, r.Connect)
 	}
 	defer sess.Close()
 

@@ -96,6 +96,25 @@ func TestACommandThatDoesNotExistIsNamed(t *testing.T) {
 	}
 }
 
+func TestAServerThatIsNotThereIsNamed(t *testing.T) {
+	fdtest.Snapshot(t)
+	url := extest.URL(t)
+	p := extest.Start(t, "run", "--connect", url, "--", "true")
+	p.End(exitFailure)
+	if got := p.Stderr(); !strings.Contains(got, "is rexec serve --listen "+url+" running?") {
+		t.Errorf("standard error is %q", got)
+	}
+}
+
+func TestATerminalIsAskedForWhereThereIsNone(t *testing.T) {
+	url := server(t)
+	p := extest.Start(t, "run", "--connect", url, "--tty", "--", "true")
+	p.End(exitFailure)
+	if got := p.Stderr(); !strings.Contains(got, "--tty needs a terminal") {
+		t.Errorf("standard error is %q", got)
+	}
+}
+
 func TestSignalsTravel(t *testing.T) {
 	url := server(t)
 	p := shell(t, url, "trap 'echo usr1; exit 5' USR1; echo ready; while :; do read x; done")

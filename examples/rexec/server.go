@@ -48,8 +48,8 @@ func serveClient(ctx context.Context, sess *engine.Session) error {
 		c := new(Command)
 		err := commands.Receive(ctx, c)
 		switch {
-		case errors.Is(err, io.EOF):
-			return nil
+		case errors.Is(err, io.EOF), errors.Is(err, engine.ErrPeerGone), errors.Is(err, engine.ErrSessionClosed):
+			return nil // what it left running is killed: see Status
 		case errors.Is(err, engine.ErrMalformed): // only this message is lost
 			fmt.Fprintf(os.Stderr, "rexec: client %d: %v\n", sess.Peer().Cred.PID, err)
 			continue
