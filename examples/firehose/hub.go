@@ -138,11 +138,19 @@ func (h *hub) serveSession(ctx, accepting context.Context, sess *engine.Session)
 	}
 }
 
+// errStopped ends the channels of subscribers that could not be given everything.
+var errStopped = errors.New("firehose serve was told to end, or the subscriber was too slow at the end")
+
 // feed sends what comes through a queue, at the pace of the subscriber, and what it has missed.
 func feed(ctx context.Context, to engine.Sender[Event], q <-chan Event, next uint64) (sent, missed uint64, err error) {
-	ctx, cancel := to.Context(ctx) // ends when the subscriber leaves
+	subscribed, cancel := to.Context(ctx) // ends when the subscriber leaves, too
 	defer cancel()
-	defer func() { _ = to.CloseWith(err) }()
+	defer func() {
+		if ctx.Err() != nil {
+			err = errStopped
+		}
+		_ = to.CloseWith(err)
+	}()
 	for {
 		select {
 		case e, more := <-q:
@@ -153,19 +161,11 @@ func feed(ctx context.Context, to engine.Sender[Event], q <-chan Event, next uin
 			next = e.Seq + 1
 			missed += e.Missed
 			if err := to.Send(ctx, &e); err != nil {
-				return sent, missed, leaving(ctx, err)
+				return sent, missed, err
 			}
 			sent++
-		case <-ctx.Done():
-			return sent, missed, leaving(ctx, nil)
+		case <-subscribed.Done():
+			return sent, missed, context.Cause(subscribed)
 		}
 	}
-}
-
-// leaving is why a subscriber is fed no more: err, unless the context knows better.
-func leaving(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil && (err == nil || errors.Is(err, ctx.Err())) {
-		return cause
-	}
-	return err
 }

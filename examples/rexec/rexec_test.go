@@ -162,6 +162,20 @@ func TestTheClientHearsThatTheServerIsGone(t *testing.T) {
 	}
 }
 
+func TestAServerThatEndsKillsItsCommandsAndSaysSo(t *testing.T) {
+	fdtest.Snapshot(t)
+	url := extest.URL(t)
+	s := extest.Start(t, "serve", "--listen", url)
+	s.Expect("listening on " + url)
+	p := shell(t, url, "echo ready; while :; do read x; done")
+	p.Expect("ready")
+	s.Terminate()
+	p.End(exitFailure)
+	if got := p.Stderr(); !strings.Contains(got, "rexec serve was told to end") {
+		t.Errorf("standard error is %q", got)
+	}
+}
+
 // client starts rexec run --tty on a terminal of its own.
 func client(t *testing.T, url string, size pty.Size, script string) (screen *os.File, lines *bufio.Reader, wait func() int) {
 	t.Helper()

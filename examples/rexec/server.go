@@ -62,9 +62,12 @@ func serveClient(ctx context.Context, sess *engine.Session) error {
 
 // serve runs the command and tells its status.
 func (c *Command) serve(ctx context.Context) {
-	ctx, cancel := c.Status.Context(ctx) // ends when the client no longer waits
+	wanted, cancel := c.Status.Context(ctx) // ends when the client no longer waits
 	defer cancel()
-	status, err := c.run(ctx, cancel)
+	status, err := c.run(wanted, cancel)
+	if ctx.Err() != nil {
+		err = errors.New("the command is killed, as rexec serve was told to end")
+	}
 	for _, s := range []io.Closer{c.Stdin.V, c.Stdout.V, c.Stderr.V} { // so that all output is sent before the status
 		if s != nil {
 			_ = s.Close()
