@@ -183,8 +183,7 @@ func client(t *testing.T, url string, size pty.Size, script string) (screen *os.
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = screen.Close() })
-	defer tty.Close()
+	t.Cleanup(func() { _, _ = screen.Close(), tty.Close() })
 	_ = screen.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if err := pty.Resize(screen, size); err != nil {
 		t.Fatal(err)
@@ -225,6 +224,10 @@ func TestATerminalWorks(t *testing.T) {
 	if got := wait(); got != 9 {
 		t.Errorf("exit code %d", got)
 	}
+	if _, err := screen.WriteString("again\r"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, lines, "again") // its own terminal echoes, as before
 }
 
 func TestTheInterruptKeyReachesTheCommand(t *testing.T) {
