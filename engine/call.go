@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"sync/atomic"
 )
 
 // Call sends a request that carries a fresh channel for its answer, and waits for the answer:
@@ -121,18 +120,20 @@ func (c *call) free() {
 // Context returns a context that is done, beside parent's end and the call of cancel, when the channel has ended: when its
 // receiver has cancelled it, or is gone. context.Cause says why.
 //
-// The end shows as soon as somebody in this process waits for something on the session.
+// The receiver's cancelling shows as soon as somebody in this process waits for something on the session; the session's end at
+// once.
 func (s Sender[T]) Context(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
 	ctx, cause := context.WithCancelCause(parent)
 	if s.end == nil {
 		cause(errZero)
 		return ctx, func() {}
 	}
-	var off atomic.Bool
-	s.end.onEnd(func() {
-		if !off.Load() {
-			cause(s.end.err())
+	s.end.onEnd(func() { cause(s.end.err()) })
+	stop := func() bool { return false }
+	if p := s.end.p; p != nil {
+		if o, ok := p.owner.(*Session); ok { // its end shows by itself
+			stop = context.AfterFunc(o.ctx, func() { cause(o.Err()) })
 		}
-	})
-	return ctx, func() { off.Store(true); cause(context.Canceled) }
+	}
+	return ctx, func() { stop(); cause(context.Canceled) }
 }

@@ -283,8 +283,13 @@ var errUnclaimed = &ChannelError{Code: CodeRefused, Text: "the message's receive
 // finished ends a channel whose last message was just read. Called with the rx token held.
 func (p *port) finished(r *recvEnd) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.finishedLocked(r)
+}
+
+// finishedLocked is finished with port.mu held.
+func (p *port) finishedLocked(r *recvEnd) {
 	delete(p.recvs, r.id)
 	r.end(io.EOF)
 	p.over()
-	p.mu.Unlock()
 }

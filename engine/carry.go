@@ -11,13 +11,23 @@ import (
 // A Carrier is a Message with fields that are carried beside it: channels, streams, descriptors. Carry calls Carry on each
 // of them, at whatever depth:
 //
-//	func (o *Order) Carry(c *engine.Cargo) error { return o.Reply.Carry(c) }
+//	func (o *Order) Carry(c *engine.Cargo) error { return c.CarryAll(&o.Reply, &o.Log) }
 //
 // On sending it is called before MarshalMsg, and puts the fields into the cargo; on receiving it is called after
 // UnmarshalMsg, and takes them out of it.
 type Carrier interface {
 	Message
 	Carry(c *Cargo) error
+}
+
+// CarryAll calls Carry on each of the fields.
+func (c *Cargo) CarryAll(fields ...interface{ Carry(c *Cargo) error }) error {
+	for _, f := range fields {
+		if err := f.Carry(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // In the message an end is a number, its ref, which the attachment table explains: a MessagePack extension of type 7 and

@@ -274,3 +274,54 @@ func TestAnUnknownCodecIsRefusedByName(t *testing.T) {
 type odd struct{ json.Codec }
 
 func (odd) Name() string { return "odd" }
+
+func TestAStreamIsCopied(t *testing.T) {
+	r, w := engine.Stream()
+	go func() { _, _ = io.WriteString(w, "hello"); _ = w.Close() }()
+	var b strings.Builder
+	if _, err := io.Copy(&b, r); err != nil || b.String() != "hello" {
+		t.Errorf("%v, %q", err, b.String())
+	}
+}
+
+func TestCallWhileAnotherPolls(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, r := channelOf[ask](t, a, b, "asks")
+	go func() {
+		for q, err := range r.All(ctx) {
+			if err != nil {
+				return
+			}
+			_ = q.Reply.Send(ctx, &order{ID: q.ID})
+		}
+	}()
+	other, polled := channelOf[order](t, b, a, "other")
+	go func() { _ = polled.Receive(ctx, new(order)) }()
+	for i := range uint64(2000) {
+		q, o := ask{ID: i}, order{}
+		check(t, engine.Call(ctx, s, &q, &q.Reply, &o))
+	}
+	if n := a.Ends() + b.Ends(); n != 4 {
+		t.Errorf("%d ends are open", n)
+	}
+	check(t, other.Close())
+	check(t, s.Close())
+}
+
+func TestASendersContextEndsWithTheSession(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, r := channelOf[ask](t, a, b, "asks")
+	_, reply := engine.Pipe[order]()
+	check(t, s.Send(ctx, &ask{Reply: reply}))
+	var got ask
+	check(t, r.Receive(ctx, &got))
+	c, cancel := got.Reply.Context(ctx)
+	defer cancel()
+	check(t, a.Close())
+	get(t, c.Done())
+	if err := context.Cause(c); !errors.Is(err, engine.ErrSessionClosed) && !errors.Is(err, engine.ErrPeerGone) {
+		t.Error(err)
+	}
+}

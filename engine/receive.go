@@ -257,11 +257,12 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	}
 	r.inbox = append(r.inbox, l)
 	r.queued.Add(1)
-	p.mu.Unlock()
-	if h.flags&flagLast != 0 {
-		p.finished(r)
+	if h.flags&flagLast != 0 { // at once: who takes the message may make another channel of the end
+		p.finishedLocked(r)
+	} else {
+		r.wake()
 	}
-	r.wake()
+	p.mu.Unlock()
 	if handler != nil {
 		p.addBacklog(r)
 	}
