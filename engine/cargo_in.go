@@ -283,8 +283,12 @@ var errUnclaimed = &ChannelError{Code: CodeRefused, Text: "the message's receive
 // finished ends a channel whose last message was just read. Called with the rx token held.
 func (p *port) finished(r *recvEnd) {
 	p.mu.Lock()
+	p.finishedLocked(r)
+	p.mu.Unlock()
+}
+
+func (p *port) finishedLocked(r *recvEnd) {
 	delete(p.recvs, r.id)
 	r.end(io.EOF)
 	p.over()
-	p.mu.Unlock()
 }

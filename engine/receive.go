@@ -242,11 +242,11 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	}
 	r.inbox = append(r.inbox, l)
 	r.queued.Add(1)
-	p.mu.Unlock()
+	r.wake() // under mu: a Call's end may be another call's as soon as it has its answer
 	if h.flags&flagLast != 0 {
-		p.finished(r)
+		p.finishedLocked(r)
 	}
-	r.wake()
+	p.mu.Unlock()
 	if handler != nil {
 		p.addBacklog(r)
 	}
