@@ -43,6 +43,7 @@ func (f *foreign) start(s *sendEnd, r *recvEnd) {
 				f.close()
 			}()
 		})
+		s.watch()
 		out.Go(func() { f.pumpOut(s) })
 	}
 	go func() {
@@ -105,3 +106,20 @@ func (s *sendEnd) onEnd(f func()) {
 		}
 	}
 }
+
+// watch has what the peer says about the channel seen although nobody here sends: it waits on the session, in the background,
+// until the channel has ended.
+func (s *sendEnd) watch() {
+	c := &endCondition{s, make(chan struct{})}
+	s.onEnd(func() { close(c.over) })
+	go func() { _, _, _ = s.p.await(context.Background(), c, nil) }()
+}
+
+// An endCondition is met when the channel has ended.
+type endCondition struct {
+	s    *sendEnd
+	over chan struct{}
+}
+
+func (c *endCondition) met() bool               { return c.s.ended.Load() != nil }
+func (c *endCondition) signal() <-chan struct{} { return c.over }
