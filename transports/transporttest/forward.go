@@ -2,6 +2,7 @@ package transporttest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -171,6 +172,19 @@ func testACancelledCallIsCancelledThroughAHop(t *T) {
 	t.learnsOfCancellation(s, far)
 }
 
+// testACancellationGoesThroughAnIdleHop cancels while nothing is sent, in the process in between or anywhere.
+func testACancellationGoesThroughAnIdleHop(t *T) {
+	l1, l2 := t.connect(), t.connect()
+	r, s := engine.Pipe[note]()
+	far := pass(t, l2.A, l2.B, pass(t, l1.A, l1.B, &parcel{Reply: s}))
+	t.polled(l2.B)
+	work, stop := far.Reply.Context(t.ctx)
+	defer stop()
+	t.check(r.CloseWith(&engine.ChannelError{Code: 306, Text: "not needed any more"}))
+	get(t, work.Done())
+	t.wantReason(context.Cause(work), 306, "not needed any more")
+}
+
 // testAHopThatDiesEndsBothSides closes the sessions of the one in between.
 func testAHopThatDiesEndsBothSides(t *T) {
 	l1, l2 := t.connect(), t.connect()
@@ -183,6 +197,23 @@ func testAHopThatDiesEndsBothSides(t *T) {
 	t.want(sendUntilEnd(t.ctx, out), engine.ErrPeerGone)
 	t.want(far.Feed.Receive(t.ctx, &note{}), engine.ErrPeerGone)
 	t.want(sendUntilEnd(t.ctx, far.Reply), engine.ErrPeerGone)
+}
+
+func testRefusalsGoThroughAHop(t *T) {
+	l1, l2 := t.connect(), t.connect()
+	s, in := channel[parcel](t, l1.A, l1.B)
+	out, last := channelAs[parcel, forgetful](t, l2.A, l2.B)
+	t.polled(l1.A)
+	t.polled(l1.B)
+	replies, reply := engine.Pipe[note]()
+	feed, write := engine.Pipe[note]()
+	t.check(s.Send(t.ctx, &parcel{Reply: reply, Feed: feed}))
+	var p parcel
+	t.check(in.Receive(t.ctx, &p))
+	t.check(out.Send(t.ctx, &p))
+	t.check(last.Receive(t.ctx, &forgetful{}))
+	t.want(replies.Receive(t.ctx, &note{}), engine.ErrRefused)
+	t.want(sendUntilEnd(t.ctx, write), engine.ErrRefused)
 }
 
 // testWhatTheHopCannotForwardIsRefused has a hop that may open few channels: what it cannot pass on ends, with the limit.

@@ -194,7 +194,7 @@ func testAStreamKeepsWhatWasWrittenBeforeItIsTaken(t *T) {
 
 func testALargeTransferArrivesWhole(t *T) {
 	onStreamRoutes(t, func(t *T, r io.Reader, w io.WriteCloser) {
-		text := pattern(4 << 20)
+		text := pattern(1 << 20)
 		written := result(func() error {
 			n, err := io.Copy(w, onlyReader{bytes.NewReader(text)})
 			if err == nil && n != int64(len(text)) {
@@ -300,7 +300,6 @@ func testAForeignWriterIsWritten(t *T) {
 	_, err := io.WriteString(far, "some text")
 	t.check(err)
 	t.check(far.Close())
-	t.polled(l.A)
 	get(t, s.closed)
 	if s.String() != "some text" {
 		t.Errorf("%q", s.String())
@@ -356,8 +355,8 @@ func testAForeignReaderThatWaitsIsClosed(t *T) {
 			l := t.connect()
 			pr, pw := io.Pipe()
 			far := give[io.ReadCloser](t, l.A, l.B, pr)
-			t.polled(l.A)
-			if how == "closed" {
+			if how == "closed" { // nobody waits for anything on A's side
+
 				t.check(far.Close())
 			} else {
 				l.Cut()

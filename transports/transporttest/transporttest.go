@@ -184,8 +184,14 @@ func groups() []group {
 			testStreamsGoThroughAHop,
 			testACallGoesThroughAHop,
 			testACancelledCallIsCancelledThroughAHop,
+			testACancellationGoesThroughAnIdleHop,
 			testAHopThatDiesEndsBothSides,
+			testRefusalsGoThroughAHop,
 			testWhatTheHopCannotForwardIsRefused,
+		}},
+		{"storms", []test{
+			testBothSidesDoEverythingAtOnce,
+			testACutEndsEverything,
 		}},
 	}
 }
