@@ -24,7 +24,7 @@ type Cargo struct {
 	carrying string // the codec of the channel
 	// within: it does not leave the process. descriptors: the link carries those.
 	within, descriptors bool
-	items    []item
+	items               []item
 }
 
 // An item is one value that is carried.
@@ -38,14 +38,14 @@ type item struct {
 	nearR *recvEnd
 	// value is a foreign stream, whose bytes are moved to and from the ends that stay.
 	value *foreign
-	file Attachment // a descriptor, or a local value
+	file  Attachment // a descriptor, or a local value
 	// err says why what came cannot be used.
 	err   error
 	taken bool
 	bound bool
 	// counted: one of that session's references that nobody has taken yet.
 	counted *Session
-	pair  *pair // claimed
+	pair    *pair // claimed
 }
 
 var (

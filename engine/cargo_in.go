@@ -183,7 +183,7 @@ func (it *item) wrong(want string) error {
 }
 
 // takeSender returns the sending end that a ref stands for.
-func (c *Cargo) takeSender(ref uint32, enc *encoding) (*sendEnd, error) {
+func (c *Cargo) takeSender(ref uint32, use func(*sendEnd) error, own func() (*encoding, error)) (*sendEnd, error) {
 	it, err := c.find(ref)
 	if err != nil {
 		return nil, err
@@ -193,19 +193,19 @@ func (c *Cargo) takeSender(ref uint32, enc *encoding) (*sendEnd, error) {
 		return nil, it.wrong("Sender")
 	}
 	if s.enc != nil && s.pair != nil { // it never left the process
-		if s.enc != enc {
+		if enc, err := own(); err != nil || s.enc != enc {
 			return nil, it.wrong("Sender of another type")
 		}
 		return s, nil
 	}
-	if err := s.use(enc); err != nil {
+	if err := use(s); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
 // takeReceiver returns the receiving end that a ref stands for.
-func (c *Cargo) takeReceiver(ref uint32, enc *encoding) (*recvEnd, error) {
+func (c *Cargo) takeReceiver(ref uint32, use func(*recvEnd) error, own func() (*encoding, error)) (*recvEnd, error) {
 	it, err := c.find(ref)
 	if err != nil {
 		return nil, err
@@ -215,12 +215,12 @@ func (c *Cargo) takeReceiver(ref uint32, enc *encoding) (*recvEnd, error) {
 		return nil, it.wrong("Receiver")
 	}
 	if r.enc != nil && r.pair != nil {
-		if r.enc != enc {
+		if enc, err := own(); err != nil || r.enc != enc {
 			return nil, it.wrong("Receiver of another type")
 		}
 		return r, nil
 	}
-	if err := r.use(enc); err != nil {
+	if err := use(r); err != nil {
 		return nil, err
 	}
 	return r, nil

@@ -70,11 +70,8 @@ func (s *Sender[T]) Carry(c *Cargo) error {
 		if ref == 0 {
 			return nil
 		}
-		enc, err := encodingOf[T]()
-		if err != nil {
-			return err
-		}
-		s.end, err = c.takeSender(ref, enc)
+		end, err := c.takeSender(ref, useSender[T], encodingOf[T])
+		s.end = end
 		return err
 	}
 	if s.end == nil {
@@ -123,11 +120,8 @@ func (r *Receiver[T]) Carry(c *Cargo) error {
 		if ref == 0 {
 			return nil
 		}
-		enc, err := encodingOf[T]()
-		if err != nil {
-			return err
-		}
-		r.end, err = c.takeReceiver(ref, enc)
+		end, err := c.takeReceiver(ref, useReceiver[T], encodingOf[T])
+		r.end = end
 		return err
 	}
 	if r.end == nil {

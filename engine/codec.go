@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/tinylib/msgp/msgp"
+	"github.com/corechan/corechan/engine/codec/msgpack"
 )
 
 // sendMessage sends v.
@@ -94,6 +94,9 @@ func (s *sendEnd) sendMore(ctx context.Context, v any) error {
 		flags = flagLast
 	}
 	c.within, c.descriptors = s.link()
+	if s.enc.mode == byReflection {
+		return s.sendReflected(ctx, c, v, flags)
+	}
 	switch m := v.(type) {
 	case *Raw:
 		return s.sendEncoded(ctx, c, *m, flags)
@@ -105,15 +108,6 @@ func (s *sendEnd) sendMore(ctx context.Context, v any) error {
 		return s.sendCargo(ctx, c, m, nil, flags)
 	case Message:
 		return s.sendCargo(ctx, c, m, nil, flags)
-	case *any:
-		if m == nil {
-			break
-		}
-		encoded, err := msgp.AppendIntf(nil, *m)
-		if err != nil {
-			return fmt.Errorf("engine: encode %T: %w", *m, err)
-		}
-		return s.sendEncoded(ctx, c, encoded, flags)
 	}
 	return fmt.Errorf("engine: send %T: %w", v, ErrNoCodec)
 }
@@ -177,7 +171,7 @@ func decodeInto[T any](enc *encoding, payload []byte, c *Cargo, v *T) (err error
 }
 
 func decodePayload[T any](enc *encoding, payload []byte, c *Cargo, v *T) error {
-	if enc.mode == byMethods && c == nil {
+	if enc.mode == byMethods && c == nil && !enc.check {
 		if rest, err := any(v).(Message).UnmarshalMsg(payload); err != nil || len(rest) != 0 {
 			return malformed(v, err, len(rest))
 		}
@@ -204,6 +198,15 @@ func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
 		*raw = append((*raw)[:0], payload...)
 		return nil
 	case byMethods, byCarrier:
+		if enc.check {
+			private := inboxes.Get() // what was checked must not change
+			defer inboxes.Put(private)
+			private.Set(payload)
+			payload = private.B
+			if err := msgpack.Valid(payload); err != nil {
+				return malformed(v, err, 0)
+			}
+		}
 		if rest, err := v.(Message).UnmarshalMsg(payload); err != nil || len(rest) != 0 {
 			return malformed(v, err, len(rest))
 		}
@@ -220,13 +223,7 @@ func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
 		}
 		return nil
 	}
-	private := append([]byte(nil), payload...)
-	i, rest, err := msgp.ReadIntfBytes(private)
-	if err != nil || len(rest) != 0 {
-		return malformed(v, err, len(rest))
-	}
-	*v.(*any) = i
-	return nil
+	return enc.decodeReflected(c, payload, v)
 }
 
 func malformed(v any, err error, rest int) error {

@@ -42,7 +42,7 @@ type unfit struct{ order }
 
 func (u *unfit) Msgsize() int { return 4 }
 
-type plain struct{ A int } // no methods
+type plain struct{ A func() } // nobody can encode it
 
 func TestATypeWithoutACodecIsRefusedWithWhatToDo(t *testing.T) {
 	ctx := watchdog(t)
@@ -61,7 +61,7 @@ func TestATypeWithoutACodecIsRefusedWithWhatToDo(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		for _, part := range []string{"engine_test.plain", "msgp", "Raw", "any"} {
+		for _, part := range []string{"engine_test.plain", "func"} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("%s: %q does not mention %q", name, err, part)
 			}

@@ -6,6 +6,10 @@ import (
 	"sync"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/corechan/corechan/engine/codec"
+	"github.com/corechan/corechan/engine/codec/carry"
+	"github.com/corechan/corechan/engine/codec/msgpack"
 )
 
 // A Message is a type with the methods that tinylib/msgp generates.
@@ -25,10 +29,41 @@ const (
 	codecRaw  = "raw"
 )
 
-// An encoding is how messages of one type are encoded: chosen once, when an end is made.
+// An encoding is how messages of one type are encoded on one channel: chosen once, when an end is made.
 type encoding struct {
 	codec string
 	mode  mode
+	by    codec.Codec // by reflection
+	plan  *carry.Plan
+	// check: generated methods make room for as many elements as the message announces, so it is looked through before.
+	check bool
+}
+
+// announces reports whether a message of type t may announce how many elements follow: it has slices, maps, or what may be
+// anything.
+func announces(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Map, reflect.Interface:
+		return true
+	case reflect.Slice:
+		return t.Elem().Kind() != reflect.Uint8
+	case reflect.Pointer, reflect.Array:
+		return announces(t.Elem(), seen)
+	case reflect.Struct:
+		if reflect.PointerTo(t).Implements(typeInbound) {
+			return false // a reference
+		}
+		for i := range t.NumField() {
+			if announces(t.Field(i).Type, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 type mode uint8
@@ -44,15 +79,20 @@ const (
 	byReflection
 )
 
-// encodings are those of the types that are used: as many as the program has.
-var encodings sync.Map // of reflect.Type to *encoding
+// encodings are those of the types and codecs that are used: as many as the program has.
+var encodings sync.Map // of encodingKey to *encoding
+
+type encodingKey struct {
+	t     reflect.Type
+	codec string // empty: the type's own
+}
 
 var rawEncoding, _ = encodingOf[Raw]()
 
-// encodingOf returns the encoding of T: always the same pointer.
+// encodingOf returns the encoding of T as it is where nobody names a codec: always the same pointer.
 func encodingOf[T any]() (*encoding, error) {
 	t := reflect.TypeFor[T]()
-	if e, ok := encodings.Load(t); ok {
+	if e, ok := encodings.Load(encodingKey{t, ""}); ok {
 		return e.(*encoding), nil
 	}
 	e := &encoding{codec: codecMsgp}
@@ -60,23 +100,89 @@ func encodingOf[T any]() (*encoding, error) {
 	switch any(v).(type) {
 	case *Raw:
 		e.codec, e.mode = codecRaw, asRaw
-	case *any:
-		e.mode = byReflection
 	case Carrier:
-		e.mode = byCarrier
+		e.mode, e.check = byCarrier, announces(t, map[reflect.Type]bool{})
 	case Message:
+		e.check = announces(t, map[reflect.Type]bool{})
 	default:
-		return nil, fmt.Errorf("engine: %v: %w: generate its methods with `go run github.com/tinylib/msgp` (MarshalMsg, "+
-			"UnmarshalMsg, Msgsize on the pointer), or use Raw or any", t, ErrNoCodec)
+		return encodingBy[T](msgpack.Codec{})
 	}
-	first, _ := encodings.LoadOrStore(t, e)
+	first, _ := encodings.LoadOrStore(encodingKey{t, ""}, e)
 	return first.(*encoding), nil
 }
 
-// use makes the end one of messages that enc encodes, if that fits the channel.
-func (s *sendEnd) use(enc *encoding) error {
-	if s.codec != enc.codec {
-		err := fmt.Errorf("engine: %w: the channel is received as %q and sent as %q", ErrCodec, s.codec, enc.codec)
+// encodingBy returns the encoding of T by a codec; nil is T's own.
+func encodingBy[T any](by codec.Codec) (*encoding, error) {
+	if by == nil {
+		return encodingOf[T]()
+	}
+	t := reflect.TypeFor[T]()
+	name := by.Name()
+	if e, ok := encodings.Load(encodingKey{t, name}); ok {
+		return e.(*encoding), nil
+	}
+	if name == "" || name == codecRaw || len(name) > codec.MaxName {
+		return nil, fmt.Errorf("engine: %w: a codec cannot be called %q", ErrCodec, name)
+	}
+	if t == reflect.TypeFor[Raw]() {
+		return nil, fmt.Errorf("engine: %w: Raw is bytes, and %q has no part in it", ErrCodec, name)
+	}
+	plan, err := carry.PlanFor(t, types{})
+	if err == nil {
+		if c, ok := by.(codec.Checker); ok {
+			err = c.Check(plan.ShadowType())
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("engine: %v: %w: %w", t, ErrNoCodec, err)
+	}
+	first, _ := encodings.LoadOrStore(encodingKey{t, name}, &encoding{codec: name, mode: byReflection, by: by, plan: plan})
+	return first.(*encoding), nil
+}
+
+// encodingNamed returns the encoding of T by the codec of a name, if T and the engine know it.
+func encodingNamed[T any](e *Engine, name string) (*encoding, error) {
+	enc, err := encodingOf[T]()
+	if err == nil && enc.codec == name {
+		return enc, nil
+	}
+	if e != nil && name != codecRaw && (enc == nil || enc.codec != codecRaw) {
+		if by := e.codec(name); by != nil {
+			return encodingBy[T](by)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("engine: %w: one end uses %q, and the other, of %v, %q; Config.Codecs lists the codecs that are known",
+		ErrCodec, name, reflect.TypeFor[T](), enc.codec)
+}
+
+// engine returns the engine of the port's session, nil if there is none.
+func (p *port) engine() *Engine {
+	switch o := p.owner.(type) {
+	case *Session:
+		return o.eng
+	case *laneOwner:
+		return o.s.eng
+	}
+	return nil
+}
+
+// mayDecode returns why no codec that an engine knows takes T; nil if one may.
+func mayDecode[T any](e *Engine) error {
+	if e.cfg.Codec != nil || len(e.cfg.Codecs) != 0 {
+		return nil
+	}
+	_, err := encodingOf[T]()
+	return err
+}
+
+// useSender makes the end one of messages of type T, if that fits the channel; else the channel ends.
+func useSender[T any](s *sendEnd) error {
+	enc, err := encodingNamed[T](s.p.engine(), s.codec)
+	if err != nil {
+		err = fmt.Errorf("channel %q: %w", s.name, err)
 		_ = s.close(&ChannelError{Code: CodeCodec, Text: err.Error()})
 		return err
 	}
@@ -89,12 +195,13 @@ func (s *sendEnd) setEncoding(enc *encoding) {
 	s.plain = enc.mode == byMethods && !s.once && s.pair == nil
 }
 
-// use is as sendEnd.use.
-func (r *recvEnd) use(enc *encoding) error {
-	if r.codec != enc.codec {
-		text := fmt.Sprintf("channel %q is sent as %q and received as %q", r.name, r.codec, enc.codec)
-		_ = r.close(&ChannelError{Code: CodeCodec, Text: text})
-		return fmt.Errorf("engine: %w: %s", ErrCodec, text)
+// useReceiver is as useSender.
+func useReceiver[T any](r *recvEnd) error {
+	enc, err := encodingNamed[T](r.p.engine(), r.codec)
+	if err != nil {
+		err = fmt.Errorf("channel %q: %w", r.name, err)
+		_ = r.close(&ChannelError{Code: CodeCodec, Text: err.Error()})
+		return err
 	}
 	r.enc = enc
 	return nil

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corechan/corechan/engine/codec"
+	"github.com/corechan/corechan/engine/codec/msgpack"
 	"github.com/corechan/corechan/netpoll"
 )
 
@@ -23,6 +25,10 @@ type Config struct {
 	SpinFor time.Duration
 	// Limits bound what peers can make this process hold.
 	Limits Limits
+	// Codecs are the codecs that this side knows beside a type's own: those that peers may open channels with.
+	Codecs []codec.Codec
+	// Codec is used by Open where the options name none. nil: the type's own, which is msgpack, and bytes for Raw.
+	Codec codec.Codec
 	// Logger gets what has no caller to return to: refused peers, ended sessions. nil: silence.
 	Logger *slog.Logger
 }
@@ -131,6 +137,22 @@ var defaultEngine = sync.OnceValue(func() *Engine {
 // Default returns the engine of those who name none: default settings, silent. It has no threads while it has no
 // sessions and listeners. It cannot be shut down.
 func Default() *Engine { return defaultEngine() }
+
+// codec returns the codec of a name that the engine knows, or nil.
+func (e *Engine) codec(name string) codec.Codec {
+	if e.cfg.Codec != nil && e.cfg.Codec.Name() == name {
+		return e.cfg.Codec
+	}
+	for _, c := range e.cfg.Codecs {
+		if c.Name() == name {
+			return c
+		}
+	}
+	if name == codecMsgp {
+		return msgpack.Codec{}
+	}
+	return nil
+}
 
 // Logger returns the engine's logger; never nil.
 func (e *Engine) Logger() *slog.Logger { return e.log }
@@ -335,6 +357,8 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		if derr := s.drain(ctx); derr != nil && err == nil {
 			err = derr
 		}
+	}
+	for _, s := range sessions { // not before: two of them may be the two sides of one link
 		_ = s.Close()
 	}
 	<-idle

@@ -14,7 +14,11 @@ import (
 // A Handlers is what Handle registers with: a Listener, for all its sessions, or one Session.
 type Handlers interface {
 	addHandler(name string, h handler) error
+	engine() *Engine
 }
+
+func (s *Session) engine() *Engine  { return s.eng }
+func (l *Listener) engine() *Engine { return l.eng }
 
 // A handler gets the channels of its name.
 type handler interface {
@@ -34,23 +38,21 @@ type handler interface {
 // Session, register before anybody receives on it: Handle waits for the Receive or Accept that polls. Afterwards its other
 // channels get their messages through the loop.
 func Handle[T any](to Handlers, name string, f func(ctx context.Context, v *T) error) error {
-	enc, err := encodingOf[T]()
-	if err != nil {
-		return err
-	}
 	if err := checkName(name); err != nil {
 		return err
 	}
-	return to.addHandler(name, &typedHandler[T]{enc: enc, f: f})
+	if err := mayDecode[T](to.engine()); err != nil {
+		return err
+	}
+	return to.addHandler(name, &typedHandler[T]{f: f})
 }
 
 type typedHandler[T any] struct {
-	enc *encoding
-	f   func(ctx context.Context, v *T) error
+	f func(ctx context.Context, v *T) error
 }
 
 func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
-	if r.use(h.enc) != nil {
+	if useReceiver[T](r) != nil {
 		return
 	}
 	v := new(T)
@@ -64,7 +66,7 @@ func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
 			return
 		}
 		*v = zero
-		if err = decodeInto(h.enc, payload, c, v); err == nil {
+		if err = decodeInto(r.enc, payload, c, v); err == nil {
 			err = h.f(s.ctx, v)
 		}
 		if err != nil {

@@ -11,6 +11,9 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/engine/codec"
+	"github.com/corechan/corechan/engine/codec/json"
+	"github.com/corechan/corechan/transports/inmem"
 )
 
 // An ask is a message that carries a channel for its answer.
@@ -79,7 +82,10 @@ func TestCallAsksAndGetsItsAnswer(t *testing.T) {
 	a, b := pair(t, nil)
 	s, r := channelOf[ask](t, a, b, "asks")
 	go func() {
-		for q := range r.All(ctx) {
+		for q, err := range r.All(ctx) {
+			if err != nil {
+				return
+			}
 			if q.ID == 13 {
 				_ = q.Reply.CloseWith(errors.New("unlucky"))
 				continue
@@ -178,3 +184,93 @@ func TestAnEndIsForwardedToAnotherSession(t *testing.T) {
 	var o order
 	wantErr(t, fills.Receive(ctx, &o), io.EOF)
 }
+
+// A bag is a message without generated methods.
+type bag struct {
+	Name  string                                `msg:"name" json:"name"`
+	Reply engine.Sender[bag]                    `msg:"reply" json:"reply"`
+	Many  []engine.Receiver[engine.Raw]         `msg:"many" json:"many"`
+	ByKey map[string]engine.Sender[any]         `msg:"by_key" json:"by_key"`
+	Body  io.ReadCloser                         `msg:"body" json:"body"`
+	More  any                                   `msg:"more" json:"more"`
+	Inner struct{ Deep *struct{ W io.Writer } } `msg:"inner" json:"inner"`
+}
+
+func TestReflectionCarriesValuesAtAnyDepth(t *testing.T) {
+	for _, c := range []codec.Codec{nil, json.Codec{}} {
+		name := "own"
+		if c != nil {
+			name = c.Name()
+		}
+		t.Run(name, func(t *testing.T) {
+			ctx := watchdog(t)
+			a, b := pair(t, &inmem.Options{Engine: newEngine(t, engine.Config{Codec: c})})
+			s, r := channelOf[bag](t, a, b, "plain")
+			fills, reply := engine.Pipe[bag]()
+			raw, rawIn := engine.Pipe[engine.Raw]()
+			anys, anyIn := engine.Pipe[any]()
+			others, otherIn := engine.Pipe[any]()
+			m := bag{Name: "x", Reply: reply, Many: []engine.Receiver[engine.Raw]{raw}, ByKey: map[string]engine.Sender[any]{"k": anyIn}}
+			m.Body = io.NopCloser(strings.NewReader("body"))
+			m.More = map[string]any{"deep": []any{otherIn, int64(3)}}
+			sunk, sink := io.Pipe()
+			m.Inner.Deep = &struct{ W io.Writer }{sink}
+			check(t, s.Send(ctx, &m))
+
+			var got bag
+			check(t, r.Receive(ctx, &got))
+			check(t, rawIn.Send(ctx, &engine.Raw{1, 2, 3}))
+			var bytes engine.Raw
+			check(t, got.Many[0].Receive(ctx, &bytes))
+			check(t, got.Reply.Send(ctx, &bag{Name: "back"}))
+			var back bag
+			check(t, fills.Receive(ctx, &back))
+			v := any("an any")
+			check(t, got.ByKey["k"].Send(ctx, &v))
+			var x any
+			check(t, anys.Receive(ctx, &x))
+			deep, ok := got.More.(map[string]any)["deep"].([]any)[0].(engine.Sender[any])
+			if !ok {
+				t.Fatalf("%#v", got.More)
+			}
+			check(t, deep.Send(ctx, &v))
+			var y any
+			check(t, others.Receive(ctx, &y))
+			body := must(io.ReadAll(got.Body))
+			check(t, got.Body.Close())
+			go func() {
+				if _, err := io.WriteString(got.Inner.Deep.W, "sunk"); err != nil {
+					t.Error(err)
+					_ = sunk.Close()
+				}
+			}()
+			buf := make([]byte, 4)
+			_ = must(io.ReadFull(sunk, buf))
+			if back.Name != "back" || len(bytes) != 3 || x != v || y != v || string(body) != "body" || string(buf) != "sunk" {
+				t.Error(back, bytes, x, y, string(body), string(buf))
+			}
+			check(t, got.Inner.Deep.W.(io.Closer).Close())
+			check(t, rawIn.Close())
+		})
+	}
+}
+
+func TestAnUnknownCodecIsRefusedByName(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, err := engine.OpenWith[bag](ctx, a, "x", &engine.OpenOptions{Codec: odd{}})
+	check(t, err)
+	_, err = engine.Accept[bag](ctx, b, "x")
+	wantErr(t, err, engine.ErrCodec)
+	if !strings.Contains(err.Error(), "odd") {
+		t.Error(err)
+	}
+	for err == nil || errors.Is(err, engine.ErrCodec) && !errors.As(err, new(*engine.ChannelError)) {
+		err = s.Send(ctx, &bag{})
+	}
+	wantErr(t, err, engine.ErrCodec)
+}
+
+type odd struct{ json.Codec }
+
+func (odd) Name() string { return "odd" }

@@ -59,6 +59,6 @@ type pipeEnd struct{}
 func (pipeEnd) handleFrame(h header, _ []byte) error {
 	return violation("%v in a ring with one channel", h.typ)
 }
-func (pipeEnd) everOpened(id uint32) bool         { return id == 1 }
-func (pipeEnd) portFailed(error)                  {}
-func (pipeEnd) lastWord(context.Context) error    { return ErrPeerGone }
+func (pipeEnd) everOpened(id uint32) bool      { return id == 1 }
+func (pipeEnd) portFailed(error)               {}
+func (pipeEnd) lastWord(context.Context) error { return ErrPeerGone }

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/corechan/corechan/engine/codec"
 )
 
 // A Session is a link to one peer with its channels. It is made by a transport's Dial or Listen. Its methods may be used by
@@ -30,7 +33,7 @@ type Session struct {
 	link *Link
 	log  *slog.Logger
 
-	limits Limits
+	limits    Limits
 	lastID    atomic.Uint32 // the last channel id given by this side
 	cameRound atomic.Bool   // ids have
 	// peerID is the last id that the peer used. Written with the rx token held.
@@ -487,7 +490,25 @@ func (s *Session) claim(name string, a *acceptor) *recvEnd {
 //
 // The errors: ErrNoCodec for a T without generated methods; *LimitError for too many channels; the session's end.
 func Open[T any](ctx context.Context, s *Session, name string) (Sender[T], error) {
-	enc, err := encodingOf[T]()
+	return OpenWith[T](ctx, s, name, nil)
+}
+
+// OpenOptions say how a channel is opened. The zero value, and nil, is what Open does.
+type OpenOptions struct {
+	// Codec encodes the messages. The receiver's engine must know it: see Config.Codecs. nil: Config.Codec.
+	Codec codec.Codec
+}
+
+// OpenWith is Open with options.
+func OpenWith[T any](ctx context.Context, s *Session, name string, o *OpenOptions) (Sender[T], error) {
+	by := s.eng.cfg.Codec
+	if o != nil && o.Codec != nil {
+		by = o.Codec
+	}
+	if reflect.TypeFor[T]() == reflect.TypeFor[Raw]() {
+		by = nil
+	}
+	enc, err := encodingBy[T](by)
 	if err != nil {
 		return Sender[T]{}, err
 	}
@@ -504,15 +525,14 @@ func Open[T any](ctx context.Context, s *Session, name string) (Sender[T], error
 // Accept waits until the peer opens a channel under a name, and returns its receiving end. A lane is accepted like any
 // other channel. If the peer's codec is another one, the peer's sender ends with ErrCodec, and so does this call.
 func Accept[T any](ctx context.Context, s *Session, name string) (Receiver[T], error) {
-	enc, err := encodingOf[T]()
-	if err != nil {
+	if err := mayDecode[T](s.eng); err != nil {
 		return Receiver[T]{}, err
 	}
 	end, err := s.accept(ctx, name)
 	if err != nil {
 		return Receiver[T]{}, err
 	}
-	if err := end.use(enc); err != nil {
+	if err := useReceiver[T](end); err != nil {
 		return Receiver[T]{}, err
 	}
 	return Receiver[T]{end: end}, nil

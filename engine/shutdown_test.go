@@ -172,7 +172,12 @@ func TestAnEngineLogsOnlyIfAskedTo(t *testing.T) {
 		for range 2 {
 			must(engine.Open[order](ctx, a, "too many"))
 		}
-		s, _ := open[order](t, channel, a, b, "marker")
+		w, cancel := watch(t)
+		defer cancel()
+		accepted := result(func() error { _, err := engine.Accept[order](w, b, "marker"); return err })
+		get(t, w.waiting) // else it would be one too many as well
+		s := must(engine.Open[order](ctx, a, "marker"))
+		check(t, get(t, accepted))
 		check(t, s.Close())
 	})
 	check(t, a.Close())

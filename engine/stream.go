@@ -106,7 +106,9 @@ func (s *StreamReader) WriteTo(w io.Writer) (total int64, err error) {
 func (s *StreamReader) Close() error { return Receiver[Raw]{end: s.end}.Close() }
 
 // CloseWithError is Close with a reason for the writer.
-func (s *StreamReader) CloseWithError(err error) error { return Receiver[Raw]{end: s.end}.CloseWith(err) }
+func (s *StreamReader) CloseWithError(err error) error {
+	return Receiver[Raw]{end: s.end}.CloseWith(err)
+}
 
 // SetReadDeadline bounds the Reads, also one that is waiting; the zero time ends that.
 func (s *StreamReader) SetReadDeadline(t time.Time) error { s.deadline.set(t); return nil }

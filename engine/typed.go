@@ -9,7 +9,8 @@ import (
 )
 
 // A Sender is the sending end of a channel of T. It is a small value: copy it, compare it to its zero value, use it from
-// several goroutines at once. *T has the methods that tinylib/msgp generates (Sender[any] and Sender[Raw] need none).
+// several goroutines at once. T is best a type with the methods that tinylib/msgp generates; others, and any, are encoded by
+// reflection, and Raw is bytes.
 type Sender[T any] struct {
 	end *sendEnd
 	ref uint32 // between UnmarshalMsg and Carry
