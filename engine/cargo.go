@@ -361,6 +361,10 @@ func (s *sendEnd) trySendCargo(ctx context.Context, c *Cargo, m Message, encoded
 	if m == nil {
 		n = copy(b[table:], encoded)
 	} else if n, err = marshal(m, b[table:], s.maxMessage-table); err != nil {
+		var large *LimitError
+		if errors.As(err, &large) { // the limit is of both
+			return s.tooLarge(table + int(large.Got))
+		}
 		return err
 	}
 	if n < len(encoded) {

@@ -157,6 +157,8 @@ func reasonOf(err error) (Code, string) {
 		return CodeCanceled, ""
 	case errors.Is(err, ErrPeerGone), errors.Is(err, ErrSessionClosed):
 		return CodeGone, ""
+	case errors.Is(err, ErrLimit):
+		return CodeLimit, cutText(err.Error())
 	default:
 		return CodeError, cutText(err.Error())
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // A foreign is a byte stream that is not one of ours, on its way out as channels: goroutines move its bytes.
@@ -17,6 +18,7 @@ type foreign struct {
 	w      io.Writer
 	closer io.Closer
 	closed sync.Once
+	allOut atomic.Bool // r has ended
 }
 
 func (f *foreign) close() {
@@ -27,16 +29,26 @@ func (f *foreign) close() {
 
 // start moves bytes between the stream and the ends that stay here.
 func (f *foreign) start(s *sendEnd, r *recvEnd) {
-	var both sync.WaitGroup
-	if s != nil {
-		s.onEnd(f.close) // the peer wants no more, or is gone: a Read that waits is of no use
-		both.Go(func() { f.pumpOut(s) })
-	}
+	var out, in sync.WaitGroup
 	if r != nil {
-		both.Go(func() { f.pumpIn(r) })
+		in.Go(func() { f.pumpIn(r) })
+	}
+	if s != nil {
+		s.onEnd(func() {
+			if f.allOut.Load() {
+				return // the other direction goes on
+			}
+			go func() { // the peer wants no more, or is gone: a Read that waits is of no use, once all is written that came
+				in.Wait()
+				f.close()
+			}()
+		})
+		s.watch()
+		out.Go(func() { f.pumpOut(s) })
 	}
 	go func() {
-		both.Wait()
+		in.Wait()
+		out.Wait()
 		f.close()
 	}()
 }
@@ -54,6 +66,7 @@ func (f *foreign) pumpOut(s *sendEnd) {
 		} else if err == nil {
 			continue
 		}
+		f.allOut.Store(true)
 		_ = s.close(err)
 		return
 	}
@@ -93,3 +106,20 @@ func (s *sendEnd) onEnd(f func()) {
 		}
 	}
 }
+
+// watch has what the peer says about the channel seen although nobody here sends: it waits on the session, in the background,
+// until the channel has ended.
+func (s *sendEnd) watch() {
+	c := &endCondition{s, make(chan struct{})}
+	s.onEnd(func() { close(c.over) })
+	go func() { _, _, _ = s.p.await(context.Background(), c, nil) }()
+}
+
+// An endCondition is met when the channel has ended.
+type endCondition struct {
+	s    *sendEnd
+	over chan struct{}
+}
+
+func (c *endCondition) met() bool               { return c.s.ended.Load() != nil }
+func (c *endCondition) signal() <-chan struct{} { return c.over }

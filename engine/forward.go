@@ -13,6 +13,7 @@ func forward(from *recvEnd, to *sendEnd) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	to.onEnd(cancel)
+	to.watch()
 	_, err := forwardUntil(ctx, from, to)
 	if ended := to.err(); ended != nil && !errors.Is(err, io.EOF) {
 		_ = from.close(ended) // the receiver wants no more

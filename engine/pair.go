@@ -112,6 +112,20 @@ func (q *pair) settleHere() {
 	close(q.settled)
 }
 
+// closeReceiver closes the receiving end. A sending end that is in this process as well learns of it at once: it may be
+// that nobody polls for it.
+func (q *pair) closeReceiver(reason error) error {
+	err := q.r.close(reason)
+	if err == nil && !q.sGiven {
+		code, text := reasonOf(reason)
+		if reason == nil {
+			code = CodeCanceled
+		}
+		q.s.end(&ChannelError{Code: code, Text: text})
+	}
+	return err
+}
+
 // errGiven is what an end answers that was given away in a message.
 var errGiven = fmt.Errorf("engine: %w: make a new one with Pipe", ErrGiven)
 

@@ -132,6 +132,7 @@ func (r Receiver[T]) CloseWith(reason error) error {
 		if q.rGiven {
 			return errGiven
 		}
+		return q.closeReceiver(reason)
 	}
 	return r.end.close(reason)
 }

@@ -1,0 +1,270 @@
+package transporttest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/corechan/corechan/engine"
+)
+
+func testAFileArrivesAsAFile(t *T) {
+	l := t.connect()
+	text, path := contents(t, 200_000)
+	f, err := os.Open(path)
+	t.check(err)
+	defer f.Close()
+	got := give(t, l.A, l.B, f)
+	defer got.Close()
+	b, err := io.ReadAll(got)
+	t.check(err)
+	if !bytes.Equal(b, text) {
+		t.Errorf("%d bytes of %d", len(b), len(text))
+	}
+	here, err := f.Stat() // the sender keeps its own
+	t.check(err)
+	there, err := got.Stat()
+	t.check(err)
+	if os.SameFile(here, there) != t.tr.Descriptors {
+		t.Errorf("the same file: %t; the link carries descriptors: %t", !t.tr.Descriptors, t.tr.Descriptors)
+	}
+}
+
+func testAFileWrittenThereIsWrittenHere(t *T) {
+	l := t.connect()
+	r, w, err := os.Pipe() // so that its end shows
+	t.check(err)
+	defer r.Close()
+	got := give(t, l.A, l.B, w)
+	_, err = io.WriteString(got, "written there")
+	t.check(err)
+	t.check(got.Close())
+	b := make([]byte, len("written there"))
+	_, err = io.ReadFull(r, b)
+	t.check(err)
+	if string(b) != "written there" {
+		t.Errorf("%q", b)
+	}
+	t.check(w.Close())
+	if rest, err := io.ReadAll(r); err != nil || len(rest) != 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+func testAPipeArrives(t *T) {
+	l := t.connect()
+	r, w, err := os.Pipe()
+	t.check(err)
+	defer w.Close()
+	got := give(t, l.A, l.B, r)
+	defer got.Close()
+	if t.tr.Descriptors { // the peer has its own
+		t.check(r.Close())
+	} else {
+		defer r.Close()
+	}
+	_, err = io.WriteString(w, "through the pipe")
+	t.check(err)
+	t.check(w.Close())
+	b, err := io.ReadAll(got)
+	t.check(err)
+	if string(b) != "through the pipe" {
+		t.Errorf("%q", b)
+	}
+}
+
+func testATCPConnectionArrives(t *T) {
+	l := t.connect()
+	onTCP(t, func(given, near *net.TCPConn) {
+		got := give[net.Conn](t, l.A, l.B, given)
+		defer got.Close()
+		if _, same := got.(*net.TCPConn); same != t.tr.Descriptors {
+			t.Errorf("it arrives as a %T", got)
+		}
+		if t.tr.Descriptors {
+			t.check(given.Close())
+		}
+		exchange(t, got, near)
+	})
+}
+
+// exchange talks over a connection both ways, and closes one half after the other.
+func exchange(t *T, got net.Conn, near halfCloser) {
+	t.Helper()
+	_, err := io.WriteString(near, "question")
+	t.check(err)
+	t.check(near.CloseWrite())
+	b, err := io.ReadAll(got)
+	t.check(err)
+	if string(b) != "question" {
+		t.Errorf("%q", b)
+	}
+	_, err = io.WriteString(got, "answer")
+	t.check(err)
+	t.check(got.(interface{ CloseWrite() error }).CloseWrite())
+	b, err = io.ReadAll(near)
+	t.check(err)
+	if string(b) != "answer" {
+		t.Errorf("%q", b)
+	}
+}
+
+func testAUnixConnectionArrives(t *T) {
+	l := t.connect()
+	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	t.check(err)
+	defer ln.Close()
+	given, err := net.Dial("unix", ln.Addr().String())
+	t.check(err)
+	defer given.Close()
+	near, err := ln.Accept()
+	t.check(err)
+	defer near.Close()
+	got := give(t, l.A, l.B, given)
+	defer got.Close()
+	if _, same := got.(*net.UnixConn); same != t.tr.Descriptors {
+		t.Errorf("it arrives as a %T", got)
+	}
+	if t.tr.Descriptors {
+		t.check(given.Close())
+	}
+	exchange(t, got, near.(*net.UnixConn))
+}
+
+func testAUDPSocketArrives(t *T) {
+	l := t.connect()
+	given, err := net.ListenPacket("udp", "127.0.0.1:0")
+	t.check(err)
+	defer given.Close()
+	if !t.tr.Descriptors {
+		s, _ := channel[value[net.PacketConn]](t, l.A, l.B)
+		t.want(s.Send(t.ctx, &value[net.PacketConn]{V: engine.Carried[net.PacketConn]{V: notAStream{given}}}), errors.ErrUnsupported)
+		return
+	}
+	got := give(t, l.A, l.B, given)
+	defer got.Close()
+	if _, ok := got.(*net.UDPConn); !ok {
+		t.Errorf("it arrives as a %T", got)
+	}
+	near, err := net.Dial("udp", given.LocalAddr().String())
+	t.check(err)
+	defer near.Close()
+	t.check(given.Close())
+	_, err = io.WriteString(near, "datagram")
+	t.check(err)
+	b := make([]byte, 100)
+	n, from, err := got.ReadFrom(b)
+	t.check(err)
+	if string(b[:n]) != "datagram" || from.String() != near.LocalAddr().String() {
+		t.Errorf("%q from %v", b[:n], from)
+	}
+}
+
+// notAStream hides Read and Write, which would make a stream of packets.
+type notAStream struct{ net.PacketConn }
+
+func testAListenerArrives(t *T) {
+	l := t.connect()
+	given, err := net.Listen("tcp", "127.0.0.1:0")
+	t.check(err)
+	defer given.Close()
+	if !t.tr.Descriptors {
+		s, _ := channel[value[net.Listener]](t, l.A, l.B)
+		t.want(s.Send(t.ctx, &value[net.Listener]{V: engine.Carried[net.Listener]{V: given}}), errors.ErrUnsupported)
+		return
+	}
+	got := give(t, l.A, l.B, given)
+	defer got.Close()
+	t.check(given.Close())
+	near, err := net.Dial("tcp", got.Addr().String())
+	t.check(err)
+	defer near.Close()
+	c, err := got.Accept()
+	t.check(err)
+	defer c.Close()
+	exchange(t, c, near.(*net.TCPConn))
+}
+
+func testAFileGoesThroughAHop(t *T) {
+	l1, l2 := t.connect(), t.connect()
+	text, path := contents(t, 200_000)
+	f, err := os.Open(path)
+	t.check(err)
+	defer f.Close()
+	t.sub("receivedAndSent", func(t *T) {
+		hop := give(t, l1.A, l1.B, f)
+		got := give(t, l2.A, l2.B, hop)
+		b, err := io.ReadAll(got)
+		t.check(err)
+		if !bytes.Equal(b, text) {
+			t.Errorf("%d bytes of %d", len(b), len(text))
+		}
+		t.check(hop.Close())
+		t.check(got.Close())
+	})
+	_, err = f.Seek(0, io.SeekStart)
+	t.check(err)
+	t.sub("forwarded", func(t *T) {
+		l1, l2 := t.connect(), t.connect()
+		r, s := engine.Pipe[value[*os.File]]()
+		feed := pass(t, l2.A, l2.B, pass(t, l1.A, l1.B, &files{Feed: r})).Feed
+		t.check(s.Send(t.ctx, &value[*os.File]{V: engine.Carried[*os.File]{V: f}}))
+		var got value[*os.File]
+		t.check(feed.Receive(t.ctx, &got))
+		b, err := io.ReadAll(got.V.V)
+		t.check(err)
+		if !bytes.Equal(b, text) {
+			t.Errorf("%d bytes of %d", len(b), len(text))
+		}
+		t.check(got.V.V.Close())
+	})
+}
+
+// testDescriptorsThatNobodyTakesAreClosed relies on the check of what is open at the end.
+func testDescriptorsThatNobodyTakesAreClosed(t *T) {
+	_, path := contents(t, 100)
+	f, err := os.Open(path)
+	t.check(err)
+	defer f.Close()
+	m := &value[*os.File]{V: engine.Carried[*os.File]{V: f}}
+	t.sub("notReceived", func(t *T) {
+		l := t.connect()
+		s, _ := channel[value[*os.File]](t, l.A, l.B)
+		t.check(s.Send(t.ctx, m))
+	})
+	t.sub("notRead", func(t *T) {
+		l := t.connect()
+		s, r := channel[value[*os.File]](t, l.A, l.B)
+		last, seen := channel[note](t, l.A, l.B)
+		t.check(s.Send(t.ctx, m))
+		sendNumbers(t, last, 0, 1)
+		wantNumbers(t, seen, 0, 1)
+		t.check(r.Close())
+	})
+	t.sub("notTaken", func(t *T) {
+		l := t.connect()
+		s, r := channelAs[value[*os.File], careless](t, l.A, l.B)
+		t.check(s.Send(t.ctx, m))
+		t.check(r.Receive(t.ctx, &careless{}))
+	})
+	t.sub("notSent", func(t *T) {
+		l := t.connect()
+		s, _ := channel[value[*os.File]](t, l.A, l.B)
+		t.check(s.Close())
+		t.want(s.Send(t.ctx, m), os.ErrClosed)
+	})
+	t.sub("peerGone", func(t *T) {
+		l := t.connect()
+		s, r := channel[value[*os.File]](t, l.A, l.B)
+		t.check(s.Send(t.ctx, m))
+		l.Cut()
+		var got value[*os.File]
+		if t.tr.Descriptors { // what was sent before is there
+			t.check(r.Receive(t.ctx, &got))
+			t.check(got.V.V.Close())
+		}
+	})
+}

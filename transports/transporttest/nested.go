@@ -1,0 +1,489 @@
+package transporttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/corechan/corechan/engine"
+)
+
+func testAnEchoReturnsThroughANestedChannel(t *T) {
+	l := t.connect()
+	for _, d := range []struct{ from, to *engine.Session }{{l.A, l.B}, {l.B, l.A}} {
+		s, r := channel[parcel](t, d.from, d.to)
+		echo := result(func() error {
+			for p, err := range r.All(t.ctx) {
+				if err != nil {
+					return err
+				}
+				for m, err := range p.Feed.All(t.ctx) {
+					if err == nil {
+						err = p.Reply.Send(t.ctx, m)
+					}
+					if err != nil {
+						return err
+					}
+				}
+				if err := p.Reply.Close(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for range 20 {
+			replies, reply := engine.Pipe[note]()
+			feed, out := engine.Pipe[note]()
+			t.check(s.Send(t.ctx, &parcel{Reply: reply, Feed: feed}))
+			for i := range uint64(5) {
+				t.check(out.Send(t.ctx, &note{ID: i}))
+				wantNumbers(t, replies, i, i+1)
+			}
+			t.check(out.Close())
+			t.want(replies.Receive(t.ctx, &note{}), io.EOF)
+		}
+		t.check(s.Close())
+		t.check(get(t, echo))
+	}
+}
+
+// testChannelsNestBothWaysAndDeep has each message bring the channel for the next one, which goes the other way or the
+// same, and the last one bring a channel of notes.
+func testChannelsNestBothWaysAndDeep(t *T) {
+	const depth = 16
+	t.sub("toAndFro", func(t *T) {
+		l := t.connect()
+		s, r := channel[parcel](t, l.A, l.B)
+		for i := range uint64(depth) {
+			next, deeper := engine.Pipe[parcel]()
+			t.check(s.Send(t.ctx, &parcel{ID: i, Deeper: deeper}))
+			t.check(s.Close())
+			var got parcel
+			t.check(r.Receive(t.ctx, &got))
+			if got.ID != i {
+				t.Fatal(got.ID)
+			}
+			t.want(r.Receive(t.ctx, &parcel{}), io.EOF)
+			s, r = got.Deeper, next // who received sends
+		}
+		replies, reply := engine.Pipe[note]()
+		t.check(s.Send(t.ctx, &parcel{Reply: reply}))
+		var got parcel
+		t.check(r.Receive(t.ctx, &got))
+		sendNumbers(t, got.Reply, 0, 10)
+		wantNumbers(t, replies, 0, 10)
+	})
+	t.sub("oneWay", func(t *T) {
+		l := t.connect()
+		s, r := channel[parcel](t, l.A, l.B)
+		for i := range uint64(depth) {
+			parcels, next := engine.Pipe[parcel]()
+			t.check(s.Send(t.ctx, &parcel{ID: i, Parcels: parcels}))
+			var got parcel
+			t.check(r.Receive(t.ctx, &got))
+			s, r = next, got.Parcels
+		}
+		feed, out := engine.Pipe[note]()
+		t.check(s.Send(t.ctx, &parcel{Feed: feed}))
+		var got parcel
+		t.check(r.Receive(t.ctx, &got))
+		sendNumbers(t, out, 0, 10)
+		wantNumbers(t, got.Feed, 0, 10)
+	})
+	t.sub("allSentBeforeAnyIsReceived", func(t *T) {
+		l := t.connect()
+		s, r := channel[parcel](t, l.A, l.B)
+		for range depth {
+			parcels, next := engine.Pipe[parcel]()
+			t.check(s.Send(t.ctx, &parcel{Parcels: parcels}))
+			t.check(s.Close())
+			s = next
+		}
+		feed, out := engine.Pipe[note]()
+		t.check(s.Send(t.ctx, &parcel{Feed: feed}))
+		sendNumbers(t, out, 0, 10)
+		for range depth {
+			var got parcel
+			t.check(r.Receive(t.ctx, &got))
+			t.want(r.Receive(t.ctx, &parcel{}), io.EOF)
+			r = got.Parcels
+		}
+		var got parcel
+		t.check(r.Receive(t.ctx, &got))
+		wantNumbers(t, got.Feed, 0, 10)
+	})
+}
+
+func testAMessageCarriesASenderAReceiverAndAStream(t *T) {
+	l := t.connect()
+	replies, reply := engine.Pipe[note]()
+	feed, out := engine.Pipe[note]()
+	body, write := engine.Stream()
+	read, sink := engine.Stream()
+	got := pass(t, l.A, l.B, &parcel{
+		ID: 7, Reply: reply, Feed: feed, Body: engine.Carried[io.Reader]{V: body}, Sink: engine.Carried[io.WriteCloser]{V: sink},
+	})
+	if got.ID != 7 {
+		t.Error(got.ID)
+	}
+	copied := result(func() error {
+		_, err := io.Copy(got.Sink.V, got.Body.V)
+		return errors.Join(err, got.Sink.V.Close())
+	})
+	written := result(func() error {
+		_, err := io.Copy(write, strings.NewReader("some text"))
+		return errors.Join(err, write.Close())
+	})
+	text, err := io.ReadAll(read)
+	t.check(err)
+	if string(text) != "some text" {
+		t.Errorf("%q", text)
+	}
+	t.check(get(t, copied))
+	t.check(get(t, written))
+	sendNumbers(t, out, 0, 10)
+	wantNumbers(t, got.Feed, 0, 10)
+	sendNumbers(t, got.Reply, 0, 10)
+	wantNumbers(t, replies, 0, 10)
+}
+
+func testSlicesAndMapsOfEndsAreCarried(t *T) {
+	const n = 50
+	l := t.connect()
+	c := crowd{Map: map[string]engine.Receiver[note]{}}
+	var receivers [n]engine.Receiver[note]
+	var senders [n]engine.Sender[note]
+	for i := range n {
+		var s engine.Sender[note]
+		receivers[i], s = engine.Pipe[note]()
+		c.List = append(c.List, s)
+		c.Map[fmt.Sprint(i)], senders[i] = engine.Pipe[note]()
+	}
+	got := pass(t, l.A, l.B, &c)
+	if len(got.List) != n || len(got.Map) != n {
+		t.Fatal(len(got.List), len(got.Map))
+	}
+	for i := range n {
+		sendNumbers(t, got.List[i], uint64(i), uint64(i)+2)
+		sendNumbers(t, senders[i], uint64(i), uint64(i)+2)
+	}
+	for i := range n {
+		wantNumbers(t, receivers[i], uint64(i), uint64(i)+2)
+		wantNumbers(t, got.Map[fmt.Sprint(i)], uint64(i), uint64(i)+2)
+	}
+}
+
+// testWhatIsSentBeforeTheReferenceArrivesIsKept sends on a nested channel before the message that brings it is received.
+func testWhatIsSentBeforeTheReferenceArrivesIsKept(t *T) {
+	l := t.connect()
+	s, err := engine.Open[parcel](t.ctx, l.A, "x")
+	t.check(err)
+	feed, out := engine.Pipe[note]()
+	body, write := engine.Stream()
+	t.check(s.Send(t.ctx, &parcel{Feed: feed, Body: engine.Carried[io.Reader]{V: body}}))
+	sendNumbers(t, out, 0, 100)
+	t.check(out.Close())
+	_, err = write.Write([]byte("early"))
+	t.check(err)
+	t.check(write.Close())
+	r, err := engine.Accept[parcel](t.ctx, l.B, "x")
+	t.check(err)
+	var got parcel
+	t.check(r.Receive(t.ctx, &got))
+	wantNumbers(t, got.Feed, 0, 100)
+	t.want(got.Feed.Receive(t.ctx, &note{}), io.EOF)
+	text, err := io.ReadAll(got.Body.V)
+	t.check(err)
+	if string(text) != "early" {
+		t.Errorf("%q", text)
+	}
+}
+
+// testWhatIsSentBeforeTheReferenceIsTakenIsKept is the same, with a receiver that has everything in its inbox already.
+func testWhatIsSentBeforeTheReferenceIsTakenIsKept(t *T) {
+	l := t.connect()
+	s, r := channel[parcel](t, l.A, l.B)
+	last, seen := channel[note](t, l.A, l.B)
+	feed, out := engine.Pipe[note]()
+	t.check(s.Send(t.ctx, &parcel{Feed: feed}))
+	sendNumbers(t, out, 0, 100)
+	t.check(out.CloseWith(errors.New("that was all")))
+	sendNumbers(t, last, 0, 1)
+	wantNumbers(t, seen, 0, 1) // so all that was sent before has been read
+	var got parcel
+	t.check(r.Receive(t.ctx, &got))
+	wantNumbers(t, got.Feed, 0, 100)
+	t.wantReason(got.Feed.Receive(t.ctx, &note{}), engine.CodeError, "that was all")
+}
+
+func testAnEndIsGivenAwayOnce(t *T) {
+	l := t.connect()
+	s, r := channel[parcel](t, l.A, l.B)
+	replies, reply := engine.Pipe[note]()
+	feed, out := engine.Pipe[note]()
+	t.check(s.Send(t.ctx, &parcel{Reply: reply, Feed: feed}))
+	t.want(reply.Send(t.ctx, &note{}), engine.ErrGiven)
+	t.want(reply.Close(), engine.ErrGiven)
+	t.want(feed.Receive(t.ctx, &note{}), engine.ErrGiven)
+	t.want(feed.Close(), engine.ErrGiven)
+	t.want(s.Send(t.ctx, &parcel{Reply: reply}), engine.ErrGiven)
+	t.want(s.Send(t.ctx, &parcel{Feed: feed}), engine.ErrGiven)
+	var got parcel
+	t.check(r.Receive(t.ctx, &got))
+	sendNumbers(t, got.Reply, 0, 5) // the failures did it no harm
+	wantNumbers(t, replies, 0, 5)
+	sendNumbers(t, out, 0, 5)
+	wantNumbers(t, got.Feed, 0, 5)
+
+	more, twice := engine.Pipe[note]()
+	crowds, _ := channel[crowd](t, l.A, l.B)
+	if err := crowds.Send(t.ctx, &crowd{List: []engine.Sender[note]{twice, twice}}); err == nil {
+		t.Error("an end was sent twice in one message")
+	}
+	sendNumbers(t, twice, 0, 5)
+	wantNumbers(t, more, 0, 5)
+}
+
+func testAnEndThatIsNotSetArrivesNotSet(t *T) {
+	l := t.connect()
+	got := pass(t, l.A, l.B, &parcel{ID: 3})
+	if *got != (parcel{ID: 3}) {
+		t.Errorf("%+v", *got)
+	}
+	if err := got.Reply.Send(t.ctx, &note{}); err == nil {
+		t.Error("a zero Sender sends")
+	}
+	if err := got.Feed.Receive(t.ctx, &note{}); err == nil {
+		t.Error("a zero Receiver receives")
+	}
+}
+
+// testAnEndThatWasUsedCanBeGivenAway gives away the ends of pipes with messages in them.
+func testAnEndThatWasUsedCanBeGivenAway(t *T) {
+	t.sub("receiver", func(t *T) {
+		l := t.connect()
+		r, s := engine.Pipe[note]()
+		sendNumbers(t, s, 0, 10)
+		wantNumbers(t, r, 0, 5)
+		got := pass(t, l.A, l.B, &parcel{Feed: r})
+		sendNumbers(t, s, 10, 20)
+		t.check(s.CloseWith(errors.New("enough")))
+		wantNumbers(t, got.Feed, 5, 20)
+		t.wantReason(got.Feed.Receive(t.ctx, &note{}), engine.CodeError, "enough")
+	})
+	t.sub("sender", func(t *T) {
+		l := t.connect()
+		r, s := engine.Pipe[note]()
+		sendNumbers(t, s, 0, 10)
+		got := pass(t, l.A, l.B, &parcel{Reply: s})
+		sendNumbers(t, got.Reply, 10, 20)
+		t.check(got.Reply.Close())
+		wantNumbers(t, r, 0, 20)
+		t.want(r.Receive(t.ctx, &note{}), io.EOF)
+	})
+}
+
+// testAnOpenedChannelCanBeGivenAway gives an end of a channel of one session away on another.
+func testAnOpenedChannelCanBeGivenAway(t *T) {
+	l1, l2 := t.connect(), t.connect()
+	s, r := channel[note](t, l1.A, l1.B)
+	got := pass(t, l2.A, l2.B, &parcel{Feed: r, Reply: s})
+	sendNumbers(t, got.Reply, 0, 100)
+	t.check(got.Reply.Close())
+	wantNumbers(t, got.Feed, 0, 100)
+	t.want(got.Feed.Receive(t.ctx, &note{}), io.EOF)
+}
+
+// testAnEndComesHome gives ends away, and gets them back over the same session.
+func testAnEndComesHome(t *T) {
+	l := t.connect()
+	r, s := engine.Pipe[note]()
+	feed, out := engine.Pipe[note]()
+	home := pass(t, l.B, l.A, pass(t, l.A, l.B, &parcel{Reply: s, Feed: feed}))
+	sendNumbers(t, home.Reply, 0, 100)
+	t.check(home.Reply.Close())
+	wantNumbers(t, r, 0, 100)
+	t.want(r.Receive(t.ctx, &note{}), io.EOF)
+	sendNumbers(t, out, 0, 100)
+	t.check(out.CloseWith(errors.New("enough")))
+	wantNumbers(t, home.Feed, 0, 100)
+	t.wantReason(home.Feed.Receive(t.ctx, &note{}), engine.CodeError, "enough")
+}
+
+func testWhatAMessageDoesNotTakeIsRefused(t *T) {
+	l := t.connect()
+	s, r := channelAs[parcel, forgetful](t, l.A, l.B)
+	replies, reply := engine.Pipe[note]()
+	feed, out := engine.Pipe[note]()
+	body, write := engine.Stream()
+	read, sink := engine.Stream()
+	t.check(s.Send(t.ctx, &parcel{
+		Reply: reply, Feed: feed, Body: engine.Carried[io.Reader]{V: body}, Sink: engine.Carried[io.WriteCloser]{V: sink},
+	}))
+	t.check(r.Receive(t.ctx, &forgetful{}))
+	t.want(replies.Receive(t.ctx, &note{}), engine.ErrRefused)
+	t.want(sendUntilEnd(t.ctx, out), engine.ErrRefused)
+	_, err := read.Read(make([]byte, 1))
+	t.want(err, engine.ErrRefused)
+	t.want(writeUntilEnd(write), engine.ErrRefused)
+}
+
+// testWhatNobodyReceivesIsRefused closes a channel with messages in it that carry ends.
+func testWhatNobodyReceivesIsRefused(t *T) {
+	for _, read := range []bool{false, true} {
+		t.sub(fmt.Sprintf("inbox=%t", read), func(t *T) {
+			l := t.connect()
+			s, r := channel[parcel](t, l.A, l.B)
+			last, seen := channel[note](t, l.A, l.B)
+			replies, reply := engine.Pipe[note]()
+			feed, out := engine.Pipe[note]()
+			t.check(s.Send(t.ctx, &parcel{Reply: reply, Feed: feed}))
+			sendNumbers(t, last, 0, 1)
+			if read {
+				wantNumbers(t, seen, 0, 1)
+				t.check(r.Close())
+			} else {
+				t.check(r.Close())
+				wantNumbers(t, seen, 0, 1)
+			}
+			t.want(replies.Receive(t.ctx, &note{}), engine.ErrRefused)
+			t.want(sendUntilEnd(t.ctx, out), engine.ErrRefused)
+		})
+	}
+}
+
+func testAnEndInTheWrongFieldIsMalformed(t *T) {
+	l := t.connect()
+	s, r := channelAs[parcel, crossed](t, l.A, l.B)
+	replies, reply := engine.Pipe[note]()
+	t.check(s.Send(t.ctx, &parcel{Reply: reply}))
+	t.want(r.Receive(t.ctx, &crossed{}), engine.ErrMalformed)
+	t.want(replies.Receive(t.ctx, &note{}), engine.ErrRefused)
+	// The channel goes on.
+	t.check(s.Send(t.ctx, &parcel{ID: 5}))
+	var got crossed
+	t.check(r.Receive(t.ctx, &got))
+	if got.rest.ID != 5 {
+		t.Error(got.rest.ID)
+	}
+}
+
+// testWhatCannotBeSentIsStillTheSenders fails to send messages that carry ends, and uses those.
+func testWhatCannotBeSentIsStillTheSenders(t *T) {
+	for _, c := range []struct {
+		name string
+		fail func(t *T, l Link, s engine.Sender[parcel], r engine.Receiver[parcel], p *parcel)
+	}{
+		{"context", func(t *T, l Link, s engine.Sender[parcel], r engine.Receiver[parcel], p *parcel) {
+			done, cancel := context.WithCancel(t.ctx)
+			cancel()
+			t.want(s.Send(done, p), context.Canceled)
+		}},
+		{"window", func(t *T, l Link, s engine.Sender[parcel], r engine.Receiver[parcel], p *parcel) {
+			for {
+				if err := s.Send(t.impatient(), &parcel{}); err != nil {
+					t.want(err, context.Canceled)
+					break
+				}
+			}
+			t.want(s.Send(t.impatient(), p), context.Canceled)
+		}},
+		{"cancelled", func(t *T, l Link, s engine.Sender[parcel], r engine.Receiver[parcel], p *parcel) {
+			t.check(r.Close())
+			for {
+				if err := s.Send(t.ctx, &parcel{}); err != nil {
+					break
+				}
+			}
+			t.want(s.Send(t.ctx, p), engine.ErrCanceled)
+		}},
+		{"peerGone", func(t *T, l Link, s engine.Sender[parcel], r engine.Receiver[parcel], p *parcel) {
+			l.Cut()
+			get(t, l.A.Done())
+			t.want(s.Send(t.ctx, p), engine.ErrPeerGone)
+		}},
+	} {
+		t.sub(c.name, func(t *T) {
+			l := t.connect(engine.Limits{Window: 4096})
+			s, r := channel[parcel](t, l.A, l.B)
+			replies, reply := engine.Pipe[note]()
+			body, write := engine.Stream()
+			c.fail(t, l, s, r, &parcel{Reply: reply, Body: engine.Carried[io.Reader]{V: body}})
+			sendNumbers(t, reply, 0, 10)
+			wantNumbers(t, replies, 0, 10)
+			_, err := write.Write([]byte("x"))
+			t.check(err)
+			b := make([]byte, 1)
+			_, err = io.ReadFull(body, b)
+			t.check(err)
+			t.check(write.Close())
+		})
+	}
+}
+
+func testCarryingWithinTheProcess(t *T) {
+	r, s := engine.Pipe[parcel]()
+	replies, reply := engine.Pipe[note]()
+	feed, out := engine.Pipe[note]()
+	body, write := engine.Stream()
+	t.check(s.Send(t.ctx, &parcel{Reply: reply, Feed: feed, Body: engine.Carried[io.Reader]{V: body}}))
+	var got parcel
+	t.check(r.Receive(t.ctx, &got))
+	sendNumbers(t, got.Reply, 0, 10)
+	wantNumbers(t, replies, 0, 10)
+	sendNumbers(t, out, 0, 10)
+	wantNumbers(t, got.Feed, 0, 10)
+	_, err := write.Write([]byte("text"))
+	t.check(err)
+	t.check(write.Close())
+	text, err := io.ReadAll(got.Body.V)
+	t.check(err)
+	if string(text) != "text" {
+		t.Errorf("%q", text)
+	}
+}
+
+// testManyNestedChannelsLeaveNothingOpen opens and ends more channels, of each kind and in each way, than may be open.
+func testManyNestedChannelsLeaveNothingOpen(t *T) {
+	l := t.connect(engine.Limits{Channels: 8, References: 4, Unclaimed: 4})
+	s, r := channel[parcel](t, l.A, l.B)
+	for i := range 100 {
+		replies, reply := engine.Pipe[note]()
+		feed, out := engine.Pipe[note]()
+		t.check(s.Send(t.ctx, &parcel{Reply: reply, Feed: feed}))
+		var got parcel
+		t.check(r.Receive(t.ctx, &got))
+		switch i % 4 {
+		case 0:
+			t.check(got.Reply.Close())
+			t.check(out.Close())
+			t.want(replies.Receive(t.ctx, &note{}), io.EOF)
+			t.want(got.Feed.Receive(t.ctx, &note{}), io.EOF)
+		case 1:
+			t.check(replies.Close())
+			t.check(got.Feed.Close())
+			t.want(sendUntilEnd(t.ctx, got.Reply), engine.ErrCanceled)
+			t.want(sendUntilEnd(t.ctx, out), engine.ErrCanceled)
+		case 2: // both ends at once
+			_, _, _, _ = got.Reply.Close(), replies.Close(), out.Close(), got.Feed.Close()
+		case 3:
+			sendNumbers(t, got.Reply, 0, 3)
+			sendNumbers(t, out, 0, 3)
+			t.check(got.Reply.CloseWith(errors.New("over")))
+			t.check(out.CloseWith(errors.New("over")))
+			wantNumbers(t, replies, 0, 1)
+			wantNumbers(t, got.Feed, 0, 1)
+			t.check(replies.Close())
+			t.check(got.Feed.Close())
+		}
+		// Until each side has seen the other's ends.
+		ping, pong := channel[note](t, l.A, l.B)
+		t.check(ping.Close())
+		t.want(pong.Receive(t.ctx, &note{}), io.EOF)
+		ping, pong = channel[note](t, l.B, l.A)
+		t.check(ping.Close())
+		t.want(pong.Receive(t.ctx, &note{}), io.EOF)
+	}
+}
