@@ -59,7 +59,7 @@ func (s *StreamReader) Read(b []byte) (int, error) {
 
 // fill reads the next piece: into b, and what it does not hold into rest.
 func (s *StreamReader) fill(b []byte) (n int, err error) {
-	for n == 0 && err == nil {
+	for n == 0 && len(s.rest) == 0 && err == nil { // a piece may be empty
 		err = s.deadline.do(func(ctx context.Context) error {
 			if q := s.end.pair; q != nil {
 				if err := q.receiver(ctx); err != nil {
