@@ -15,6 +15,8 @@ func TestTheNamesOfTheJSONFieldsAreAContract(t *testing.T) {
 	}{
 		{PingpongReport{}, "transport size count wait mode cores mean_ns p50_ns p90_ns p99_ns p999_ns max_ns allocs_per_op " +
 			"limit_p50_ns ratio_p50"},
+		{CallReport{}, "transport size count wait mode cores mean_ns p50_ns p90_ns p99_ns p999_ns max_ns allocs_per_op " +
+			"limit_p50_ns ratio_p50 calls_per_s inflight"},
 		{StreamReport{}, "transport size seconds wait mode msgs_per_s bytes_per_s allocs_per_op limit_msgs_per_s " +
 			"limit_bytes_per_s ratio"},
 	} {
