@@ -127,7 +127,8 @@ func (c *caller) run(b *batch) {
 			err = check(c.in.Seq, c.out.Seq)
 		}
 		if err != nil {
-			b.failed.CompareAndSwap(nil, &err)
+			why := err // err itself would be allocated for each call
+			b.failed.CompareAndSwap(nil, &why)
 			b.next.Store(b.n)
 			return
 		}

@@ -226,6 +226,7 @@ func (r *result) add(m measured, count int) {
 	r.systems = append(r.systems, m.figure)
 	r.count += count
 	r.seconds += m.elapsed.Seconds()
+	r.made += m.made
 	for i, n := range m.allocs {
 		r.allocs[i] += n
 	}

@@ -106,8 +106,9 @@ type result struct {
 	rates    []float64  // round trips or messages per second, per slice
 	limits   []float64  // the same
 	trips    *histogram // of all system slices of a ping-pong
-	allocs   [2]uint64
-	busy     []float64 // cores, of each system slice
+	allocs   [2]uint64  // of made
+	made     int        // with those that did not count
+	busy     []float64  // cores, of each system slice
 	rivals   []rival
 	timer    float64 // ns of a clock read
 	complete bool
@@ -152,10 +153,10 @@ func (r *result) allocsEach(c *Config) []float64 {
 }
 
 func (r *result) perOp(n uint64) float64 {
-	if r.count == 0 {
+	if r.made == 0 {
 		return 0
 	}
-	return round(float64(n)/float64(r.count), 3)
+	return round(float64(n)/float64(r.made), 3)
 }
 
 func (r *result) ratio() (mid, low, high float64) {

@@ -156,6 +156,7 @@ type measured struct {
 	rate    float64 // round trips or messages per second
 	elapsed time.Duration
 	allocs  [2]uint64 // of the near process and of the far one, if there are two
+	made    int       // round trips or messages, with those that did not count: what allocs are of
 	busy    float64   // cores
 	samples []int64   // until the next slice
 }
@@ -172,7 +173,7 @@ func (s *session) slice(sub subject, count int) (measured, error) {
 	if err != nil {
 		return measured{}, err
 	}
-	m := measured{samples: samples}
+	m := measured{samples: samples, made: o.Warm + count}
 	if s.kind.trips() {
 		m.elapsed = time.Duration(max(near.End-near.Begin, 1))
 		m.rate = float64(count) / m.elapsed.Seconds()
