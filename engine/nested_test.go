@@ -79,7 +79,10 @@ func TestCallAsksAndGetsItsAnswer(t *testing.T) {
 	a, b := pair(t, nil)
 	s, r := channelOf[ask](t, a, b, "asks")
 	go func() {
-		for q := range r.All(ctx) {
+		for q, err := range r.All(ctx) {
+			if err != nil {
+				return // the test is over
+			}
 			if q.ID == 13 {
 				_ = q.Reply.CloseWith(errors.New("unlucky"))
 				continue
