@@ -56,7 +56,7 @@ func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
 
 // end ends the channel with err; the first call counts. It reports whether this was it.
 func (s *sendEnd) end(err error) bool {
-	why := &errClosed // an answer ends its channel: nothing is allocated for that
+	why := &errClosed     // an answer ends its channel: nothing is allocated for that
 	if err != errClosed { //nolint:errorlint // itself, not what wraps it
 		other := err
 		why = &other
