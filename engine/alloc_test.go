@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"io"
 	"testing"
 
 	"github.com/corechan/corechan/engine"
@@ -111,4 +112,35 @@ func TestAMessageThroughTheInboxAllocatesNothing(t *testing.T) {
 		check(t, r.Receive(ctx, in)) // reads both
 		check(t, e.r.Receive(ctx, in))
 	})
+}
+
+// What a call costs is the end that the answerer gets, which it may keep: the caller's side allocates nothing.
+func TestACallAllocatesTheAnswerersEnd(t *testing.T) {
+	if atomics.Race {
+		t.Skip("the race detector allocates")
+	}
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, r := channelOf[ask](t, a, b, "asks")
+	over := result(func() error {
+		q, o := new(ask), new(order)
+		for {
+			if err := r.Receive(ctx, q); err != nil {
+				return err
+			}
+			if err := q.Reply.Send(ctx, o); err != nil {
+				return err
+			}
+		}
+	})
+	q, o := new(ask), new(order)
+	one := func() { check(t, engine.Call(ctx, s, q, &q.Reply, o)) }
+	for range 100 {
+		one()
+	}
+	if n := testing.AllocsPerRun(2000, one); n > 2 {
+		t.Errorf("a call allocates %v times", n)
+	}
+	check(t, s.Close())
+	wantErr(t, get(t, over), io.EOF)
 }

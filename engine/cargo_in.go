@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"io"
+	"slices"
 )
 
 // unpack parses the table of a DATA frame and makes the ends that came with it, so that what the peer sends on them is kept
@@ -17,7 +18,8 @@ func (p *port) unpack(h header, payload []byte, carrying string) (c *Cargo, mess
 	if n == 0 {
 		return nil, payload, nil
 	}
-	c = &Cargo{in: true, carrying: carrying, items: make([]item, n)}
+	c = cargos.Get().(*Cargo)
+	*c = Cargo{in: true, carrying: carrying, items: slices.Grow(c.items, n)[:n]}
 	beside := 0
 	for i := range c.items {
 		e, err := readEntry(payload[i*entrySize:])

@@ -78,17 +78,23 @@ func (s *sendEnd) sendOther(ctx context.Context, v any) error {
 	return s.sendMore(ctx, v)
 }
 
-// cargos are used again: a Call sends one with every message.
+// cargos are used again: a Call sends one with every message, and who answers it receives one.
 var cargos = sync.Pool{New: func() any { return new(Cargo) }}
+
+// recycle gives a cargo back that nobody has anything to do with any more. What had room for many items is not kept.
+func (c *Cargo) recycle() {
+	if cap(c.items) > 64 {
+		return
+	}
+	clear(c.items)
+	*c = Cargo{items: c.items[:0]}
+	cargos.Put(c)
+}
 
 // sendMore sends a message that carries something, is its channel's last, or is encoded by reflection.
 func (s *sendEnd) sendMore(ctx context.Context, v any) error {
 	c := cargos.Get().(*Cargo)
-	defer func() {
-		clear(c.items)
-		c.items = c.items[:0]
-		cargos.Put(c)
-	}()
+	defer c.recycle()
 	flags := uint32(0)
 	if s.once {
 		flags = flagLast
@@ -187,7 +193,10 @@ func decodeOther(enc *encoding, payload []byte, c *Cargo, v any) error {
 		c.drop()
 		return err
 	}
-	c.opened()
+	if c != nil {
+		c.opened()
+		c.recycle()
+	}
 	return nil
 }
 

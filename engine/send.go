@@ -56,7 +56,12 @@ func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
 
 // end ends the channel with err; the first call counts. It reports whether this was it.
 func (s *sendEnd) end(err error) bool {
-	if !s.ended.CompareAndSwap(nil, &err) {
+	why := &errClosed     // an answer ends its channel: nothing is allocated for that
+	if err != errClosed { //nolint:errorlint // itself, not what wraps it
+		other := err
+		why = &other
+	}
+	if !s.ended.CompareAndSwap(nil, why) {
 		return false
 	}
 	if f := s.atEnd.Swap(nil); f != nil {

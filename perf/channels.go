@@ -86,6 +86,14 @@ func (s *channels) close() error {
 
 func newHalf(ctx context.Context, e *env, side measure.Side, session *engine.Session) (measure.Half, error) {
 	c := &conversation{session: session, side: side, clock: e.clock}
+	switch e.kind {
+	case call:
+		return newCall(ctx, e, c)
+	case passing:
+		return newPassing(ctx, e, c)
+	case byteStream:
+		return newBytes(ctx, e, c)
+	}
 	if e.config.Mode == Raw {
 		tx, rx, err := openEnds[engine.Raw](ctx, e, side, session)
 		if err != nil {

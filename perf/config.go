@@ -45,6 +45,9 @@ const (
 	Raw   Mode = "raw"
 )
 
+// Piece is how many bytes of a byte stream are counted as one: as many as one message of it carries at most.
+const Piece = 64 << 10
+
 // Bounds of a Config, and its defaults.
 const (
 	DefaultSize    = 64
@@ -54,21 +57,24 @@ const (
 	MaxRing        = 1 << 30
 	MaxRuns        = 1000
 	MaxPause       = time.Second
+	MaxInflight    = 4096
+	DefaultBytes   = 1 << 30
 )
 
 // Config says what to measure. The zero value of each field but Cores stands for the default.
 type Config struct {
 	Transport Transport     // default Shm
-	Size      int           // bytes of an encoded message; default 64
+	Size      int           // bytes of an encoded message; default 64; of a byte stream Piece
 	Count     int           // round trips or messages to measure; 0: go by Seconds
 	Seconds   float64       // how long to measure the system, warm-up and limit apart; default 2 unless Count is set
-	Wait      Wait          // default Spin
-	Mode      Mode          // default Typed
+	Wait      Wait          // default Spin; Block where descriptors are passed
+	Mode      Mode          // default Typed; of a byte stream Raw
 	Cores     []int         // of the near and the far thread; none: two that are not siblings
 	Lane      bool          // use a channel with a ring of its own
 	Ring      int           // capacity in bytes, a power of two; default 256 KiB
 	Pause     time.Duration // busy time between an answer and the next message of a ping-pong, at most a second
 	Compare   bool          // with Hybrid, a ping-pong: measure Spin and Block beside it
+	Inflight  int           // calls that are under way at once; default 1
 	Runs      int           // how often to repeat everything, with new processes; medians are reported. Default 1
 }
 
@@ -97,11 +103,23 @@ func (c *Config) rivals() []Wait {
 // complete fills in the defaults and checks everything that can be checked before anything is started.
 func (c Config) complete(k kind, machine machine) (Config, error) {
 	setDefault(&c.Transport, Shm)
+	setDefault(&c.Ring, DefaultRing)
+	setDefault(&c.Runs, 1)
+	switch k {
+	case byteStream:
+		setDefault(&c.Size, Piece)
+		setDefault(&c.Mode, Raw)
+		if c.Seconds == 0 {
+			setDefault(&c.Count, DefaultBytes/Piece)
+		}
+	case passing:
+		setDefault(&c.Wait, Block)
+	case call:
+		setDefault(&c.Inflight, 1)
+	}
 	setDefault(&c.Size, DefaultSize)
 	setDefault(&c.Wait, Spin)
 	setDefault(&c.Mode, Typed)
-	setDefault(&c.Ring, DefaultRing)
-	setDefault(&c.Runs, 1)
 	if c.Count != 0 && c.Seconds != 0 {
 		return c, fmt.Errorf("%w: both a count and seconds are given; give one of them", ErrConfig)
 	}
@@ -132,6 +150,9 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 	case c.Ring < MinRing || c.Ring > MaxRing || c.Ring&(c.Ring-1) != 0:
 		return c, fmt.Errorf("%w: a ring of %d bytes; give a power of two from %d to %d", ErrConfig, c.Ring, MinRing, MaxRing)
 	}
+	if err := c.checkKind(k); err != nil {
+		return c, err
+	}
 	if err := c.checkSize(k); err != nil {
 		return c, err
 	}
@@ -140,16 +161,45 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 	return c, err
 }
 
+// checkKind checks what not every kind of measurement can do.
+func (c *Config) checkKind(k kind) error {
+	switch {
+	case k != call && c.Inflight != 0:
+		return fmt.Errorf("%w: only calls have a number in flight", ErrConfig)
+	case k == pingpong || k == stream:
+		return nil
+	case !oneOf(c.Transport, Shm, Inmem):
+		return fmt.Errorf("%w: %s carries no %s", ErrConfig, c.Transport, k)
+	case k == passing && c.Transport != Shm:
+		return fmt.Errorf("%w: descriptors are passed between two processes; use shm", ErrConfig)
+	case c.Lane:
+		return fmt.Errorf("%w: a lane carries neither channels, nor streams, nor descriptors", ErrConfig)
+	case k == byteStream && (c.Mode != Raw || c.Size != Piece):
+		return fmt.Errorf("%w: a byte stream has neither a message size nor a mode", ErrConfig)
+	case k != byteStream && c.Mode != Typed:
+		return fmt.Errorf("%w: what carries something is typed", ErrConfig)
+	case k == call && (c.Inflight < 1 || c.Inflight > MaxInflight):
+		return fmt.Errorf("%w: %d calls in flight; give 1 to %d", ErrConfig, c.Inflight, MaxInflight)
+	}
+	return nil
+}
+
 // checkSize checks what is known before a channel says how much it takes: see tooLarge.
 func (c *Config) checkSize(k kind) error {
 	most := c.Ring
-	if k == stream {
+	if !k.trips() {
 		most = limit.MaxStreamSize(c.Ring)
 	}
 	if c.Size > most {
 		return tooLarge(c, most)
 	}
-	if c.Mode == Typed {
+	switch {
+	case k == passing && c.Size > limit.MaxRights:
+		return fmt.Errorf("%w: %d bytes with a descriptor; give at most %d", ErrSize, c.Size, limit.MaxRights)
+	case k == call || k == passing:
+		_, err := carrierPad(c.Size)
+		return err
+	case c.Mode == Typed:
 		_, err := padFor(c.Size)
 		return err
 	}

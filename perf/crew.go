@@ -82,13 +82,9 @@ func (c *crew) open(ctx context.Context, all []contestant) error {
 	result := make(chan error)
 	c.jobs <- func() {
 		result <- func() (err error) {
-			e := all[0].env
-			c.clock = e.clock
-			if c.halves[theLimit], err = openLimit(e, &e.limit, c.side); err != nil {
-				return err
-			}
+			c.clock = all[0].env.clock
 			for i, one := range all {
-				if c.halves[int(theSystem)+i], err = one.system.open(ctx, one.env, c.side); err != nil {
+				if c.halves[i], err = one.system.open(ctx, one.env, c.side); err != nil {
 					return err
 				}
 			}

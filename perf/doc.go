@@ -34,6 +34,7 @@
 // # Allocations
 //
 // Allocations are counted by runtime.MemStats.Mallocs on the hot threads just before and after each slice, in both
-// processes, and the sum is divided by the number of round trips, or of messages of a stream. The count is of the whole
-// process, so the runtime's own few are in it; the figure is therefore rounded to a thousandth.
+// processes, and the sum is divided by the number of round trips, those included that are not timed, or of messages of a
+// stream. The count is of the whole process, so the runtime's own few are in it; the figure is therefore rounded to a
+// thousandth.
 package perf

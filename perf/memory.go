@@ -8,19 +8,21 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/corechan/corechan/perf/limit"
+	"github.com/corechan/corechan/perf/measure"
 )
 
-// shared is the memory and the eventfds of two processes' bare exchanges. Each process has one and closes it after its
-// hot thread has ended.
+// shared is what two processes' bare exchanges go through: memory, eventfds and, where descriptors are passed, a socketpair.
+// Each process has one and closes it after its hot thread has ended.
 type shared struct {
 	memory *os.File
 	bells  [2]*os.File // the far side's, the near side's
+	socks  [2]*os.File // the near side's, the far side's; a process that inherits has only its own
 	mem    []byte
 	each   int // bytes of a ground
 }
 
 // newShared makes and maps room for that many grounds of so many bytes.
-func newShared(grounds, bytes int) (*shared, error) {
+func newShared(k kind, grounds, bytes int) (*shared, error) {
 	fd, err := unix.MemfdCreate("corechan-perf", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("memfd_create: %w", err)
@@ -33,6 +35,15 @@ func newShared(grounds, bytes int) (*shared, error) {
 		}
 		s.bells[i] = os.NewFile(uintptr(fd), "eventfd")
 	}
+	if k == passing {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("socketpair: %w", err), s.close())
+		}
+		for i, n := range pair {
+			s.socks[i] = os.NewFile(uintptr(n), "socket")
+		}
+	}
 	if err := unix.Ftruncate(fd, int64(grounds*pages(bytes))); err != nil {
 		return nil, errors.Join(fmt.Errorf("shared memory of %d bytes: %w", grounds*bytes, err), s.close())
 	}
@@ -43,10 +54,13 @@ func newShared(grounds, bytes int) (*shared, error) {
 }
 
 // inheritShared maps what the first process made.
-func inheritShared(grounds, bytes int) (*shared, error) {
+func inheritShared(k kind, grounds, bytes int) (*shared, error) {
 	s := &shared{
 		memory: os.NewFile(fdMemory, "corechan-perf"),
 		bells:  [2]*os.File{os.NewFile(fdFarBell, "eventfd"), os.NewFile(fdNearBell, "eventfd")},
+	}
+	if k == passing {
+		s.socks[1] = os.NewFile(fdSocket, "socket")
 	}
 	return s, s.mapGrounds(grounds, bytes)
 }
@@ -62,13 +76,23 @@ func (s *shared) mapGrounds(grounds, bytes int) (err error) {
 	return nil
 }
 
-// grounds hands the areas to the limit and, if there are two, to the bare system.
-func (s *shared) grounds(e *env) {
+// give hands the areas to the limit and, if there are two, to the bare system.
+func (s *shared) give(e *env, side measure.Side) {
 	bells := [2]int{int(s.bells[0].Fd()), int(s.bells[1].Fd())}
 	e.limit = ground{mem: s.mem[:s.each], bells: bells}
 	if len(s.mem) > s.each {
 		e.bare = ground{mem: s.mem[s.each:], bells: bells}
 	}
+	if sock := s.socks[indexOf(side)]; sock != nil {
+		e.sock = int(sock.Fd())
+	}
+}
+
+func indexOf(side measure.Side) int {
+	if side == measure.Near {
+		return 0
+	}
+	return 1
 }
 
 func (s *shared) close() error {
@@ -77,7 +101,7 @@ func (s *shared) close() error {
 		errs = append(errs, unix.Munmap(s.mem))
 		s.mem = nil
 	}
-	for _, f := range []*os.File{s.memory, s.bells[0], s.bells[1]} {
+	for _, f := range []*os.File{s.memory, s.bells[0], s.bells[1], s.socks[0], s.socks[1]} {
 		if f != nil {
 			errs = append(errs, f.Close())
 		}
@@ -98,7 +122,7 @@ func privateGround(k kind, c *Config) (g ground, err error) {
 		return g, nil
 	}
 	capacity := 0
-	if k == stream {
+	if !k.trips() {
 		capacity = c.Ring
 	}
 	g.channels, err = limit.NewChannels(c.Size, capacity)

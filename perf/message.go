@@ -37,8 +37,7 @@ func NewMessage(size int) (Message, error) {
 // the length, so a few sizes do not exist.
 func padFor(size int) (int, error) {
 	if size < MinTypedSize {
-		return 0, fmt.Errorf("%w: %d bytes; a typed message has at least %d (raw ones have any size from 1)",
-			ErrSize, size, MinTypedSize)
+		return 0, tooSmall(size, MinTypedSize)
 	}
 	for _, prefix := range []int{2, 3, 5} {
 		pad := size - (MinTypedSize - 2) - prefix
@@ -50,6 +49,14 @@ func padFor(size int) (int, error) {
 		}
 	}
 	return 0, noSuchSize(size)
+}
+
+func tooSmall(size, least int) error {
+	hint := "raw ones have any size from 1"
+	if least != MinTypedSize {
+		hint = "what it carries takes some of them"
+	}
+	return fmt.Errorf("%w: %d bytes; a typed message has at least %d (%s)", ErrSize, size, least, hint)
 }
 
 func noSuchSize(size int) error {

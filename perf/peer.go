@@ -60,11 +60,11 @@ func (p *peer) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.shared, err = inheritShared(told.Grounds, groundBytes(told.Kind, &c)); err != nil {
+	if p.shared, err = inheritShared(told.Kind, told.Grounds, groundBytes(told.Kind, &c)); err != nil {
 		return err
 	}
 	e := &env{kind: told.Kind, config: c, address: told.Address, clock: clock}
-	p.shared.grounds(e)
+	p.shared.give(e, measure.Far)
 	p.all = contestants(e)
 	if p.crew, err = newCrew(measure.Far, c.Cores[1]); err != nil {
 		return err

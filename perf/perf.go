@@ -72,6 +72,42 @@ func Stream(ctx context.Context, c Config, o *Options) (StreamReport, error) {
 	return report, nil
 }
 
+// Call measures round trips through a fresh channel for each answer, beside plain ones. When ctx ends, the report covers what
+// was measured until then, and says so.
+func Call(ctx context.Context, c Config, o *Options) (CallReport, error) {
+	reports, interrupted, err := repeat(ctx, call, c, o, callReport)
+	if err != nil {
+		return CallReport{}, err
+	}
+	report := mergeCall(reports)
+	report.Interrupted = interrupted
+	return report, nil
+}
+
+// Descriptor measures round trips of messages that carry a descriptor each way. When ctx ends, the report covers what was
+// measured until then, and says so.
+func Descriptor(ctx context.Context, c Config, o *Options) (PingpongReport, error) {
+	reports, interrupted, err := repeat(ctx, passing, c, o, descriptorReport)
+	if err != nil {
+		return PingpongReport{}, err
+	}
+	report := mergePingpong(reports)
+	report.Interrupted = interrupted
+	return report, nil
+}
+
+// Bytes measures byte streams in one direction, beside raw messages of Piece bytes, in which its report counts. When ctx ends,
+// the report covers what was measured until then, and says so.
+func Bytes(ctx context.Context, c Config, o *Options) (StreamReport, error) {
+	reports, interrupted, err := repeat(ctx, byteStream, c, o, bytesReport)
+	if err != nil {
+		return StreamReport{}, err
+	}
+	report := mergeStream(reports)
+	report.Interrupted = interrupted
+	return report, nil
+}
+
 // repeat makes the configured number of runs, each with new processes, and a report of each. When ctx ends before that,
 // it returns the reports of the runs that are complete, or if there are none, of the one that is not.
 func repeat[R any](ctx context.Context, k kind, c Config, o *Options, report func(*Config, *result) R) (
@@ -108,7 +144,7 @@ func repeat[R any](ctx context.Context, k kind, c Config, o *Options, report fun
 
 // once makes one run.
 func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress func(Progress)) (r *result, err error) {
-	r = &result{trips: newHistogram(), rivals: make([]rival, len(c.rivals()))}
+	r = &result{trips: newHistogram()}
 	defer func() {
 		if ctx.Err() != nil && len(r.systems) == 0 {
 			err = ErrInterrupted // whatever else has failed because of that
@@ -121,6 +157,7 @@ func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress
 	if err != nil {
 		return r, err
 	}
+	r.rivals = make([]rival, len(s.all)-int(theRivals))
 	r.timer = s.env.clock.Overhead()
 	err = s.measure(ctx, r, progress)
 	return r, errors.Join(err, s.close())
@@ -136,7 +173,7 @@ const (
 // measure makes all slices of a run.
 func (s *session) measure(ctx context.Context, r *result, progress func(Progress)) error {
 	var each [maxSubjects]float64 // ns a message
-	subjects := theSystem + subject(len(s.all))
+	subjects := subject(len(s.all))
 	for sub := range subjects {
 		var err error
 		if each[sub], err = s.warm(ctx, sub); err != nil {
@@ -189,13 +226,18 @@ func (r *result) add(m measured, count int) {
 	r.systems = append(r.systems, m.figure)
 	r.count += count
 	r.seconds += m.elapsed.Seconds()
-	r.allocs += m.allocs
+	r.made += m.made
+	for i, n := range m.allocs {
+		r.allocs[i] += n
+	}
+	r.rates = append(r.rates, m.rate)
 	r.busy = append(r.busy, m.busy)
 	r.trips.add(m.samples)
 }
 
 func (r *result) addRival(i int, m measured) {
 	r.rivals[i].figures = append(r.rivals[i].figures, m.figure)
+	r.rivals[i].rates = append(r.rivals[i].rates, m.rate)
 	r.rivals[i].busy = append(r.rivals[i].busy, m.busy)
 }
 

@@ -58,6 +58,9 @@ func startProcess(cmd *exec.Cmd, p plan, s *shared) (*process, error) {
 	}
 	far := &process{control: newControl(conn.(*net.UnixConn)), plan: p, cmd: cmd, gone: make(chan struct{})}
 	cmd.ExtraFiles = []*os.File{fdControl - 3: theirs, fdMemory - 3: s.memory, fdFarBell - 3: s.bells[0], fdNearBell - 3: s.bells[1]}
+	if s.socks[1] != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, s.socks[1]) // fdSocket
+	}
 	cmd.Stderr = &far.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)

@@ -17,24 +17,39 @@ type PingpongReport struct {
 	P99Ns       float64   `json:"p99_ns"`
 	P999Ns      float64   `json:"p999_ns"`
 	MaxNs       float64   `json:"max_ns"`
-	AllocsPerOp float64   `json:"allocs_per_op"` // per round trip, both processes
+	AllocsPerOp float64   `json:"allocs_per_op"` // per round trip, both processes together
 	LimitP50Ns  float64   `json:"limit_p50_ns"`  // median of the limit slices' p50
 	RatioP50    float64   `json:"ratio_p50"`     // median of slice p50 / neighbouring limit slices' p50
 	// Here the contract ends.
 
-	Seconds     float64 `json:"seconds"` // spent in the measured slices of a run
-	Lane        bool    `json:"lane"`
-	Ring        int     `json:"ring"`
-	PauseNs     int64   `json:"pause_ns"`   // between round trips; part of no figure but seconds and busy_cores
-	BusyCores   float64 `json:"busy_cores"` // kept busy by both processes; a pause is busy too
-	Rivals      []Rival `json:"rivals"`     // other ways to wait, if they were asked for
-	Limit       string  `json:"limit"`      // what the limit is
-	RatioLow    float64 `json:"ratio_low"`  // lower and upper quartile of the slices' ratios
-	RatioHigh   float64 `json:"ratio_high"` //
-	TimerNs     float64 `json:"timer_ns"`   // what a clock read costs; nothing is subtracted
-	Slices      int     `json:"slices"`     // of a run
-	Runs        int     `json:"runs"`
-	Interrupted bool    `json:"interrupted"` // less was measured than was asked for
+	AllocsEach  []float64 `json:"allocs_per_process"` // the same of the first process and of the second; of one, if there is one
+	Seconds     float64   `json:"seconds"`            // spent in the measured slices of a run
+	Lane        bool      `json:"lane"`
+	Ring        int       `json:"ring"`
+	PauseNs     int64     `json:"pause_ns"`   // between round trips; part of no figure but seconds and busy_cores
+	BusyCores   float64   `json:"busy_cores"` // kept busy by both processes; a pause is busy too
+	Rivals      []Rival   `json:"rivals"`     // other ways to wait, if they were asked for
+	Limit       string    `json:"limit"`      // what the limit is
+	RatioLow    float64   `json:"ratio_low"`  // lower and upper quartile of the slices' ratios
+	RatioHigh   float64   `json:"ratio_high"` //
+	TimerNs     float64   `json:"timer_ns"`   // what a clock read costs; nothing is subtracted
+	Slices      int       `json:"slices"`     // of a run
+	Runs        int       `json:"runs"`
+	Interrupted bool      `json:"interrupted"` // less was measured than was asked for
+}
+
+// CallReport is the result of Call: the fields of a PingpongReport for the calls, with plain round trips as the limit, and
+// these.
+type CallReport struct {
+	PingpongReport
+
+	Inflight  int     `json:"inflight"`
+	CallsPerS float64 `json:"calls_per_s"` // median of the slices
+	// Here the contract ends.
+
+	// With several in flight, the same of calls one after the other, in slices beside these.
+	SingleCallsPerS float64 `json:"single_calls_per_s"`
+	RatioCalls      float64 `json:"ratio_calls"` // median of slice / the slice of single calls beside it; 0 if there is none
 }
 
 // Rival is another way to wait for the same messages, measured in slices beside those of the one asked for.
@@ -45,7 +60,13 @@ type Rival struct {
 	BusyCores float64 `json:"busy_cores"` // as above
 }
 
-// StreamReport is the result of Stream, with the same rules as PingpongReport.
+// What a StreamReport is of.
+const (
+	KindMessages = "messages"
+	KindBytes    = "bytes"
+)
+
+// StreamReport is the result of Stream and of Bytes, with the same rules as PingpongReport.
 type StreamReport struct {
 	Transport      Transport `json:"transport"`
 	Size           int       `json:"size"`
@@ -60,17 +81,21 @@ type StreamReport struct {
 	Ratio          float64   `json:"ratio"` // median of slice / neighbouring limit slices
 	// Here the contract ends.
 
-	Count       int     `json:"count"`      // messages measured in a run
-	BusyCores   float64 `json:"busy_cores"` // kept busy by both processes
-	Cores       []int   `json:"cores"`      // near (sends), far (receives); empty if not pinned
-	Lane        bool    `json:"lane"`
-	Ring        int     `json:"ring"`
-	Limit       string  `json:"limit"`
-	RatioLow    float64 `json:"ratio_low"`
-	RatioHigh   float64 `json:"ratio_high"`
-	Slices      int     `json:"slices"`
-	Runs        int     `json:"runs"`
-	Interrupted bool    `json:"interrupted"`
+	// Of a byte stream: the rate of the machine's own limit, and the ratio to it.
+	BareBytesPerS float64 `json:"bare_bytes_per_s,omitempty"`
+	RatioBare     float64 `json:"ratio_bare,omitempty"`
+	Kind          string  `json:"kind"`       // messages or bytes
+	Count         int     `json:"count"`      // messages measured in a run
+	BusyCores     float64 `json:"busy_cores"` // kept busy by both processes
+	Cores         []int   `json:"cores"`      // near (sends), far (receives); empty if not pinned
+	Lane          bool    `json:"lane"`
+	Ring          int     `json:"ring"`
+	Limit         string  `json:"limit"`
+	RatioLow      float64 `json:"ratio_low"`
+	RatioHigh     float64 `json:"ratio_high"`
+	Slices        int     `json:"slices"`
+	Runs          int     `json:"runs"`
+	Interrupted   bool    `json:"interrupted"`
 }
 
 // result is what one run has measured so far.
@@ -78,42 +103,60 @@ type result struct {
 	seconds  float64
 	count    int
 	systems  []float64  // a figure per slice: p50 in ns, or messages per second
+	rates    []float64  // round trips or messages per second, per slice
 	limits   []float64  // the same
 	trips    *histogram // of all system slices of a ping-pong
-	allocs   uint64
-	busy     []float64 // cores, of each system slice
+	allocs   [2]uint64  // of made
+	made     int        // with those that did not count
+	busy     []float64  // cores, of each system slice
 	rivals   []rival
 	timer    float64 // ns of a clock read
 	complete bool
 }
 
-// rival is what was measured of another way to wait: a figure for each system slice.
+// rival is what was measured of another contestant: a figure for each system slice.
 type rival struct {
 	figures []float64
+	rates   []float64
 	busy    []float64
 }
 
 func (r *result) reportRivals(c *Config) []Rival {
-	all := make([]Rival, len(r.rivals))
-	for i, w := range c.rivals() {
+	waits := c.rivals()
+	all := make([]Rival, len(waits))
+	for i, w := range waits {
 		v := &r.rivals[i]
-		quotients := make([]float64, len(v.figures))
-		for j, f := range v.figures {
-			quotients[j] = r.systems[j] / max(f, 1)
-		}
 		all[i] = Rival{
-			Wait: w, P50Ns: round(median(v.figures), 1), Ratio: round(median(quotients), 3),
+			Wait: w, P50Ns: round(median(v.figures), 1), Ratio: round(median(quotients(r.systems, v.figures)), 3),
 			BusyCores: round(median(v.busy), 2),
 		}
 	}
 	return all
 }
 
-func (r *result) allocsPerOp() float64 {
-	if r.count == 0 {
+// quotients divides each system slice by the rival's beside it.
+func quotients(systems, rivals []float64) []float64 {
+	all := make([]float64, len(rivals))
+	for i, f := range rivals {
+		all[i] = systems[i] / max(f, 1)
+	}
+	return all
+}
+
+func (r *result) allocsPerOp() float64 { return r.perOp(r.allocs[0] + r.allocs[1]) }
+
+func (r *result) allocsEach(c *Config) []float64 {
+	if c.inProcess() {
+		return []float64{r.perOp(r.allocs[0])}
+	}
+	return []float64{r.perOp(r.allocs[0]), r.perOp(r.allocs[1])}
+}
+
+func (r *result) perOp(n uint64) float64 {
+	if r.made == 0 {
 		return 0
 	}
-	return round(float64(r.allocs)/float64(r.count), 3)
+	return round(float64(n)/float64(r.made), 3)
 }
 
 func (r *result) ratio() (mid, low, high float64) {
@@ -121,28 +164,51 @@ func (r *result) ratio() (mid, low, high float64) {
 	return round(median(all), 3), round(quantileOf(all, 0.25), 3), round(quantileOf(all, 0.75), 3)
 }
 
-func pingpongReport(c *Config, r *result) PingpongReport {
+func pingpongReport(c *Config, r *result) PingpongReport { return tripReport(pingpong, c, r) }
+
+func descriptorReport(c *Config, r *result) PingpongReport { return tripReport(passing, c, r) }
+
+func callReport(c *Config, r *result) CallReport {
+	p := CallReport{PingpongReport: tripReport(call, c, r), Inflight: c.Inflight, CallsPerS: round(median(r.rates), 0)}
+	if len(r.rivals) > 0 {
+		single := r.rivals[0].rates
+		p.SingleCallsPerS, p.RatioCalls = round(median(single), 0), round(median(quotients(r.rates, single)), 3)
+	}
+	return p
+}
+
+func tripReport(k kind, c *Config, r *result) PingpongReport {
 	p := PingpongReport{
 		Transport: c.Transport, Size: c.Size, Count: r.count, Wait: c.Wait, Mode: c.Mode, Cores: c.Cores,
 		MeanNs: round(r.trips.mean(), 1), P50Ns: r.trips.quantile(50), P90Ns: r.trips.quantile(90),
 		P99Ns: r.trips.quantile(99), P999Ns: r.trips.quantile(99.9), MaxNs: float64(r.trips.max),
-		AllocsPerOp: r.allocsPerOp(), LimitP50Ns: round(median(r.limits), 1),
+		AllocsPerOp: r.allocsPerOp(), AllocsEach: r.allocsEach(c), LimitP50Ns: round(median(r.limits), 1),
 		Seconds: round(r.seconds, 6), Lane: c.Lane, Ring: c.Ring, PauseNs: int64(c.Pause),
-		BusyCores: round(median(r.busy), 2), Rivals: r.reportRivals(c), Limit: limitName(pingpong, c), TimerNs: round(r.timer, 1),
+		BusyCores: round(median(r.busy), 2), Rivals: r.reportRivals(c), Limit: limitName(k, c), TimerNs: round(r.timer, 1),
 		Slices: len(r.systems), Runs: 1,
 	}
 	p.RatioP50, p.RatioLow, p.RatioHigh = r.ratio()
 	return p
 }
 
-func streamReport(c *Config, r *result) StreamReport {
+func streamReport(c *Config, r *result) StreamReport { return rateReport(stream, KindMessages, c, r) }
+
+func bytesReport(c *Config, r *result) StreamReport {
+	s := rateReport(byteStream, KindBytes, c, r)
+	bare := r.rivals[0].figures
+	s.BareBytesPerS, s.RatioBare = round(median(bare)*Piece, 0), round(median(quotients(r.systems, bare)), 3)
+	return s
+}
+
+func rateReport(k kind, name string, c *Config, r *result) StreamReport {
 	size := float64(c.Size)
 	msgs, limit := median(r.systems), median(r.limits)
 	s := StreamReport{
 		Transport: c.Transport, Size: c.Size, Seconds: round(r.seconds, 6), Wait: c.Wait, Mode: c.Mode,
 		MsgsPerS: round(msgs, 0), BytesPerS: round(msgs*size, 0), AllocsPerOp: r.allocsPerOp(),
 		LimitMsgsPerS: round(limit, 0), LimitBytesPerS: round(limit*size, 0),
-		Count: r.count, BusyCores: round(median(r.busy), 2), Cores: c.Cores, Lane: c.Lane, Ring: c.Ring, Limit: limitName(stream, c),
+		Kind: name, Count: r.count, BusyCores: round(median(r.busy), 2), Cores: c.Cores, Lane: c.Lane, Ring: c.Ring,
+		Limit:  limitName(k, c),
 		Slices: len(r.systems), Runs: 1,
 	}
 	s.Ratio, s.RatioLow, s.RatioHigh = r.ratio()
@@ -173,27 +239,45 @@ func medianOver[R any](runs []R, field func(*R) float64) float64 {
 
 func mergePingpong(runs []PingpongReport) PingpongReport {
 	runs = slices.Clone(runs)
-	runs[0].Rivals = slices.Clone(runs[0].Rivals) // the result's
-	return merged(runs, func(r *PingpongReport) []*float64 {
-		all := []*float64{
-			&r.MeanNs, &r.P50Ns, &r.P90Ns, &r.P99Ns, &r.P999Ns, &r.MaxNs, &r.AllocsPerOp, &r.LimitP50Ns,
-			&r.RatioP50, &r.RatioLow, &r.RatioHigh, &r.Seconds, &r.BusyCores, &r.TimerNs,
-		}
-		for i := range r.Rivals {
-			v := &r.Rivals[i]
-			all = append(all, &v.P50Ns, &v.Ratio, &v.BusyCores)
-		}
-		return all
-	}, func(r *PingpongReport) ([]*int, *int) {
-		return []*int{&r.Count, &r.Slices}, &r.Runs
-	})
+	runs[0].own()
+	return merged(runs, (*PingpongReport).figures, (*PingpongReport).counts)
 }
+
+func mergeCall(runs []CallReport) CallReport {
+	runs = slices.Clone(runs)
+	runs[0].own()
+	return merged(runs, func(r *CallReport) []*float64 {
+		return append(r.figures(), &r.CallsPerS, &r.SingleCallsPerS, &r.RatioCalls)
+	}, func(r *CallReport) ([]*int, *int) { return r.counts() })
+}
+
+// own gives the first of several reports, which becomes the result, slices of its own.
+func (r *PingpongReport) own() {
+	r.Rivals, r.AllocsEach = slices.Clone(r.Rivals), slices.Clone(r.AllocsEach)
+}
+
+func (r *PingpongReport) figures() []*float64 {
+	all := []*float64{
+		&r.MeanNs, &r.P50Ns, &r.P90Ns, &r.P99Ns, &r.P999Ns, &r.MaxNs, &r.AllocsPerOp, &r.LimitP50Ns,
+		&r.RatioP50, &r.RatioLow, &r.RatioHigh, &r.Seconds, &r.BusyCores, &r.TimerNs,
+	}
+	for i := range r.AllocsEach {
+		all = append(all, &r.AllocsEach[i])
+	}
+	for i := range r.Rivals {
+		v := &r.Rivals[i]
+		all = append(all, &v.P50Ns, &v.Ratio, &v.BusyCores)
+	}
+	return all
+}
+
+func (r *PingpongReport) counts() ([]*int, *int) { return []*int{&r.Count, &r.Slices}, &r.Runs }
 
 func mergeStream(runs []StreamReport) StreamReport {
 	return merged(runs, func(r *StreamReport) []*float64 {
 		return []*float64{
 			&r.Seconds, &r.MsgsPerS, &r.BytesPerS, &r.AllocsPerOp, &r.LimitMsgsPerS, &r.LimitBytesPerS,
-			&r.Ratio, &r.RatioLow, &r.RatioHigh, &r.BusyCores,
+			&r.Ratio, &r.RatioLow, &r.RatioHigh, &r.BusyCores, &r.BareBytesPerS, &r.RatioBare,
 		}
 	}, func(r *StreamReport) ([]*int, *int) {
 		return []*int{&r.Count, &r.Slices}, &r.Runs

@@ -55,7 +55,7 @@ func newSession(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd) (_
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if k == pingpong {
+	if k.trips() {
 		s.samples = make([]int64, maxSamples)
 		clear(s.samples) // touches it
 	}
@@ -100,10 +100,10 @@ func (s *session) openProcess(cmd *exec.Cmd) (err error) {
 	if s.config.Transport == Bare {
 		grounds = 2
 	}
-	if s.shared, err = newShared(grounds, groundBytes(s.kind, s.config)); err != nil {
+	if s.shared, err = newShared(s.kind, grounds, groundBytes(s.kind, s.config)); err != nil {
 		return err
 	}
-	s.shared.grounds(s.env)
+	s.shared.give(s.env, measure.Near)
 	s.all = contestants(s.env)
 	p := plan{Kind: s.kind, Config: *s.config, Address: s.env.address, Grounds: grounds}
 	far, err := startProcess(cmd, p, s.shared)
@@ -144,7 +144,7 @@ func (s *session) open(ctx context.Context) error {
 
 // mostInSlice bounds the count of a slice.
 func (s *session) mostInSlice() int {
-	if s.kind == pingpong {
+	if s.kind.trips() {
 		return maxSamples
 	}
 	return maxStream
@@ -152,18 +152,20 @@ func (s *session) mostInSlice() int {
 
 // measured is what a slice brought.
 type measured struct {
-	figure  float64 // p50 in ns of a ping-pong, messages per second of a stream
+	figure  float64 // p50 in ns of round trips, messages per second of a stream
+	rate    float64 // round trips or messages per second
 	elapsed time.Duration
-	allocs  uint64
-	busy    float64 // cores
-	samples []int64 // until the next slice
+	allocs  [2]uint64 // of the near process and of the far one, if there are two
+	made    int       // round trips or messages, with those that did not count: what allocs are of
+	busy    float64   // cores
+	samples []int64   // until the next slice
 }
 
 func (s *session) slice(sub subject, count int) (measured, error) {
 	o := order{Subject: sub, Index: s.index[sub], Count: count, Pause: s.config.Pause}
 	s.index[sub]++
 	var samples []int64
-	if s.kind == pingpong {
+	if s.kind.trips() {
 		o.Warm = min(count/20+1, 2000)
 		samples = s.samples[:count]
 	}
@@ -171,21 +173,23 @@ func (s *session) slice(sub subject, count int) (measured, error) {
 	if err != nil {
 		return measured{}, err
 	}
-	m := measured{samples: samples}
-	if s.kind == pingpong {
-		m.elapsed = time.Duration(near.End - near.Begin)
+	m := measured{samples: samples, made: o.Warm + count}
+	if s.kind.trips() {
+		m.elapsed = time.Duration(max(near.End-near.Begin, 1))
+		m.rate = float64(count) / m.elapsed.Seconds()
 		s.scratch.reset()
 		s.scratch.add(samples)
 		m.figure = s.scratch.quantile(50)
 	} else {
 		m.elapsed = time.Duration(max(far.End-near.Begin, 1))
-		m.figure = float64(count) / m.elapsed.Seconds()
+		m.rate = float64(count) / m.elapsed.Seconds()
+		m.figure = m.rate
 	}
 	if s.config.inProcess() {
-		m.allocs = max(near.Allocs, far.Allocs) // both counted the whole process
+		m.allocs[0] = max(near.Allocs, far.Allocs) // both counted the whole process
 		m.busy = max(near.Busy, far.Busy)
 	} else {
-		m.allocs = near.Allocs + far.Allocs
+		m.allocs = [2]uint64{near.Allocs, far.Allocs}
 		m.busy = near.Busy + far.Busy
 	}
 	return m, nil

@@ -44,7 +44,10 @@ func (h *histogram) mean() float64 {
 	return h.sum / float64(h.count)
 }
 
-func (h *histogram) quantile(percent float64) float64 { return float64(h.h.ValueAtQuantile(percent)) }
+// quantile is at most the maximum: the histogram gives the upper bound of what it does not tell apart.
+func (h *histogram) quantile(percent float64) float64 {
+	return float64(min(h.h.ValueAtQuantile(percent), h.max))
+}
 
 // ratios divides each system slice by the mean of the limit slices beside it: limits[i] came before systems[i],
 // limits[i+1], if there was time for it, after.

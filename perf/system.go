@@ -12,9 +12,15 @@ import (
 type kind string
 
 const (
-	pingpong kind = "pingpong" // round trips
-	stream   kind = "stream"   // messages one way
+	pingpong   kind = "pingpong" // round trips
+	stream     kind = "stream"   // messages one way
+	call       kind = "call"     // round trips through a channel for each answer
+	passing    kind = "fd"       // round trips with a descriptor each way
+	byteStream kind = "bytes"    // a byte stream one way, in pieces
 )
+
+// trips says whether each exchange is a round trip whose time is a sample, or else goes one way.
+func (k kind) trips() bool { return k != stream && k != byteStream }
 
 // system is a system under test. One is made for each run, in each process; if both sides are in one process they share
 // it.
@@ -35,6 +41,15 @@ type env struct {
 	clock   measure.Clock
 	limit   ground
 	bare    ground // for the bare transports
+	sock    int    // of the limit that passes descriptors: this side's end of a socketpair
+}
+
+// as returns a copy for another contestant of the same run, by an address of its own.
+func (e *env) as(k kind, name string) *env {
+	other := *e
+	other.kind = k
+	other.address += "-" + name
+	return &other
 }
 
 // ground is what the two halves of a bare exchange share: memory and eventfds between processes; within one, memory or
@@ -47,7 +62,7 @@ type ground struct {
 
 // groundBytes is how much memory a ground has.
 func groundBytes(k kind, c *Config) int {
-	if k == pingpong {
+	if k.trips() {
 		return limit.PingBytes(c.Size)
 	}
 	return limit.StreamBytes(c.Ring)
@@ -65,23 +80,49 @@ func newSystem(t Transport) system {
 	}
 }
 
-// contestant is a system under test with what it is told: the one that was asked for, or a rival that waits otherwise.
+// newLimit makes what the system is held against: where the machine's own limit is not at issue, it is corechan itself, doing
+// something plainer on a session of its own.
+func newLimit(e *env) contestant {
+	switch e.kind {
+	case call:
+		return contestant{e.as(pingpong, "limit"), newSystem(e.config.Transport)}
+	case passing:
+		return contestant{e, &rights{gift: -1}}
+	case byteStream:
+		return contestant{e.as(stream, "limit"), newSystem(e.config.Transport)}
+	default:
+		return contestant{e, bare{limit: true}}
+	}
+}
+
+// newRivals makes what is measured beside the system, in the order in which it is reported.
+func newRivals(e *env) (all []contestant) {
+	switch {
+	case e.kind == byteStream:
+		return []contestant{{e.as(stream, "bare"), bare{limit: true}}}
+	case e.config.Inflight > 1:
+		one := e.as(call, "single")
+		one.config.Inflight = 1
+		return []contestant{{one, newSystem(e.config.Transport)}}
+	}
+	for _, w := range e.config.rivals() {
+		other := e.as(e.kind, string(w))
+		other.config.Wait = w
+		all = append(all, contestant{other, newSystem(e.config.Transport)})
+	}
+	return all
+}
+
+// contestant is one of those that take turns, with what it is told: the limit, the system that was asked for, or a rival.
 type contestant struct {
 	env    *env
 	system system
 }
 
-// contestants makes the system that was asked for and its rivals, in the order of their subjects. Both processes of a
-// run make the same.
+// contestants makes all that take turns, in the order of their subjects. Both processes of a run make the same.
 func contestants(e *env) []contestant {
-	all := []contestant{{e, newSystem(e.config.Transport)}}
-	for _, w := range e.config.rivals() {
-		other := *e
-		other.config.Wait = w
-		other.address += "-" + string(w)
-		all = append(all, contestant{&other, newSystem(e.config.Transport)})
-	}
-	return all
+	all := []contestant{newLimit(e), {e, newSystem(e.config.Transport)}}
+	return append(all, newRivals(e)...)
 }
 
 func closeAll(all []contestant) error {
@@ -92,10 +133,16 @@ func closeAll(all []contestant) error {
 	return errors.Join(errs...)
 }
 
-// limitName says what openLimit opens.
+// limitName says what newLimit makes.
 func limitName(k kind, c *Config) string {
 	blockInside := c.inProcess() && c.limitBlocks()
 	switch {
+	case k == call:
+		return "plain round trip of the same size over a session of its own"
+	case k == passing:
+		return "sendmsg and recvmsg of one descriptor, there and back"
+	case k == byteStream:
+		return "raw messages of 64 KiB over a session of their own"
 	case k == pingpong && blockInside:
 		return "Go channel ping-pong"
 	case k == pingpong && c.limitBlocks():
@@ -113,7 +160,7 @@ func limitName(k kind, c *Config) string {
 // against that.
 func (c *Config) limitBlocks() bool { return c.Wait == Block || c.oneCore() }
 
-// openLimit opens one half of the limit that belongs to a configuration.
+// openLimit opens one half of the bare limit that belongs to a configuration.
 func openLimit(e *env, g *ground, side measure.Side) (measure.Half, error) {
 	c := &e.config
 	switch {
@@ -128,13 +175,16 @@ func openLimit(e *env, g *ground, side measure.Side) (measure.Half, error) {
 	}
 }
 
-// bare is the limit in the place of a system under test, on memory of its own. It shows what the harness itself adds:
-// nothing, if it is right.
-type bare struct{}
+// bare is the machine's own limit; or, in the place of a system under test, the same on memory of its own: that shows what
+// the harness itself adds, nothing if it is right.
+type bare struct{ limit bool }
 
 func (bare) prepare(context.Context, *env) error { return nil }
 
-func (bare) open(_ context.Context, e *env, side measure.Side) (measure.Half, error) {
+func (b bare) open(_ context.Context, e *env, side measure.Side) (measure.Half, error) {
+	if b.limit {
+		return openLimit(e, &e.limit, side)
+	}
 	return openLimit(e, &e.bare, side)
 }
 

@@ -25,6 +25,7 @@ const (
 	fdMemory
 	fdFarBell
 	fdNearBell
+	fdSocket // only where descriptors are passed
 )
 
 // plan is what the second process is told first.
@@ -32,7 +33,7 @@ type plan struct {
 	Kind    kind
 	Config  Config
 	Address string
-	Grounds int // areas in the shared memory: the limit's, and one for the bare system
+	Grounds int // areas in the shared memory: the bare limit's, and one for the bare system
 }
 
 type verb string

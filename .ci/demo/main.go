@@ -23,10 +23,19 @@ type result struct {
 	LimitMsgs   float64 `json:"limit_msgs_per_s"`
 	Ratio       float64 `json:"ratio"`
 	AllocsPerOp float64 `json:"allocs_per_op"`
+	CallsPerS   float64 `json:"calls_per_s"`
+	RatioCalls  float64 `json:"ratio_calls"`
 }
 
 // run is one perf command, a row of the table.
 type run struct{ transport, size, wait, mode string }
+
+// What messages carry: the name of the row, and the command with its flags.
+var trips = []struct{ name, command string }{
+	{"call", "call"},
+	{"call, block", "call --wait block"},
+	{"descriptor, block", "fd"},
+}
 
 var pingpongs = []run{
 	{"shm", "64", "spin", "typed"},
@@ -87,10 +96,32 @@ func demo(ctx context.Context, corechan string) error {
 			rate(got.MsgsPerS), rate(got.BytesPerS), rate(got.LimitMsgs), got.Ratio, got.AllocsPerOp)
 	}
 
+	fmt.Println("\nWhat messages carry: over shm, each beside its own limit")
+	fmt.Printf("%-28s %10s %10s %10s %8s %7s\n", "round trip", "p50", "p99", "limit p50", "ratio", "allocs")
+	for _, r := range trips {
+		got, err := perf(ctx, corechan, r.command)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%-28s %10s %10s %10s %6.2f x %7.2g\n", r.name,
+			duration(got.P50NS), duration(got.P99NS), duration(got.LimitP50NS), got.RatioP50, got.AllocsPerOp)
+	}
+	calls, err := perf(ctx, corechan, "call --wait block --inflight 64")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-28s %10s calls/s, %.2f x those of one caller\n", "64 callers, block", rate(calls.CallsPerS), calls.RatioCalls)
+	bytes, err := perf(ctx, corechan, "stream --kind bytes")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-28s %10s bytes/s, %.2f x raw messages of 64 KiB\n", "io.Copy", rate(bytes.BytesPerS), bytes.Ratio)
+
 	fmt.Printf(`
 The limit is what this machine does without corechan, on the same two cores in the same run: a bare
 cache line passed back and forth (with wait block an eventfd), and a bare ring of one writer and one
-reader. A stream's limit is in messages. allocs is allocations per message. A row by itself:
+reader. A stream's limit is in messages. allocs is allocations per message. A call, which opens a channel for
+its answer, is held against a plain round trip, a descriptor against sendmsg. A row by itself:
   %s
 `, strings.Join(append([]string{corechan}, pingpongs[0].args("pingpong")...), " "))
 	return nil
@@ -101,7 +132,12 @@ func (r run) args(command string) []string {
 }
 
 func (r run) measure(ctx context.Context, corechan, command string) (*result, error) {
-	args := append(r.args(command), "--seconds", "1", "--json")
+	return perf(ctx, corechan, strings.Join(r.args(command)[1:], " "))
+}
+
+// perf runs one perf command.
+func perf(ctx context.Context, corechan, command string) (*result, error) {
+	args := append(append([]string{"perf"}, strings.Fields(command)...), "--seconds", "1", "--json")
 	cmd := exec.CommandContext(ctx, corechan, args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

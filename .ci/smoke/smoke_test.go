@@ -76,21 +76,85 @@ func needTwoCores(t *testing.T) {
 // The fields of a result that scripts rely on, beside those that repeat the flags.
 var (
 	pingpongNumbers = strings.Fields("count mean_ns p50_ns p90_ns p99_ns p999_ns max_ns allocs_per_op limit_p50_ns ratio_p50")
+	callNumbers     = append(slices.Clone(pingpongNumbers), "calls_per_s")
 	streamNumbers   = strings.Fields("seconds msgs_per_s bytes_per_s allocs_per_op limit_msgs_per_s limit_bytes_per_s ratio")
 )
 
 func TestEveryFormOfPingpongGivesItsFields(t *testing.T) {
 	needTwoCores(t)
 	everyForm(t, "pingpong", 64, 2000, func(t *testing.T, got map[string]any) {
-		n := numbers(t, got, pingpongNumbers)
-		rising := []float64{n["p50_ns"], n["p90_ns"], n["p99_ns"], n["p999_ns"], n["max_ns"]}
-		if !slices.IsSorted(rising) {
-			t.Errorf("percentiles fall: %v", rising)
-		}
-		if cores, has := got["cores"]; !has || cores == "" {
-			t.Errorf("cores is %v", cores)
-		}
+		checkTrips(t, got, pingpongNumbers)
 	})
+}
+
+// checkTrips checks what all measurements of round trips print.
+func checkTrips(t *testing.T, got map[string]any, fields []string) {
+	t.Helper()
+	n := numbers(t, got, fields)
+	rising := []float64{n["p50_ns"], n["p90_ns"], n["p99_ns"], n["p999_ns"], n["max_ns"]}
+	if !slices.IsSorted(rising) {
+		t.Errorf("percentiles fall: %v", rising)
+	}
+	if cores, has := got["cores"]; !has || cores == "" {
+		t.Errorf("cores is %v", cores)
+	}
+}
+
+func TestEveryFormOfCallGivesItsFields(t *testing.T) {
+	needTwoCores(t)
+	for _, transport := range []string{"shm", "inmem"} {
+		for _, wait := range []string{"spin", "hybrid", "block"} {
+			for _, inflight := range []string{"1", "64"} {
+				t.Run(transport+" "+wait+" inflight="+inflight, func(t *testing.T) {
+					got := object(t, mustRun(t, "perf", "call", "--transport", transport, "--wait", wait,
+						"--inflight", inflight, "--count", "2000", "--json"))
+					checkTrips(t, got, callNumbers)
+					wantFields(t, got, map[string]any{"transport": transport, "wait": wait, "mode": "typed", "size": 64.0})
+					if ratio, _ := got["ratio_calls"].(float64); ratio > 0 != (inflight != "1") {
+						t.Errorf("ratio_calls is %v with %s in flight", ratio, inflight)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestEveryFormOfFdGivesItsFields(t *testing.T) {
+	needTwoCores(t)
+	for _, args := range [][]string{nil, {"--wait", "block"}, {"--wait", "spin"}, {"--wait", "hybrid"}, {"--size", "4096"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			got := object(t, mustRun(t, append([]string{"perf", "fd", "--count", "2000", "--json"}, args...)...))
+			checkTrips(t, got, pingpongNumbers)
+			if args == nil {
+				wantFields(t, got, map[string]any{"transport": "shm", "wait": "block", "mode": "typed", "size": 64.0})
+			}
+		})
+	}
+}
+
+func TestEveryFormOfAByteStreamGivesItsFields(t *testing.T) {
+	needTwoCores(t)
+	for _, transport := range []string{"shm", "inmem"} {
+		for _, wait := range []string{"spin", "hybrid", "block"} {
+			t.Run(transport+" "+wait, func(t *testing.T) {
+				got := object(t, mustRun(t, "perf", "stream", "--kind", "bytes", "--transport", transport, "--wait", wait,
+					"--bytes", "33554432", "--json"))
+				numbers(t, got, streamNumbers)
+				wantFields(t, got, map[string]any{
+					"transport": transport, "wait": wait, "kind": "bytes", "size": 65536.0, "count": 512.0,
+				})
+			})
+		}
+	}
+}
+
+func wantFields(t *testing.T, got, want map[string]any) {
+	t.Helper()
+	for field, v := range want {
+		if got[field] != v {
+			t.Errorf("%s is %v, want %v", field, got[field], v)
+		}
+	}
 }
 
 func TestEveryFormOfStreamGivesItsFields(t *testing.T) {
@@ -118,13 +182,9 @@ func everyForm(t *testing.T, command string, size, count int, check func(*testin
 							args = append(args, "--lane")
 						}
 						got := object(t, mustRun(t, args...))
-						for field, want := range map[string]any{
+						wantFields(t, got, map[string]any{
 							"transport": transport, "wait": wait, "mode": mode, "size": float64(size),
-						} {
-							if got[field] != want {
-								t.Errorf("%s is %v, want %v", field, got[field], want)
-							}
-						}
+						})
 						check(t, got)
 					})
 				}
@@ -160,9 +220,10 @@ func numbers(t *testing.T, got map[string]any, fields []string) map[string]float
 func TestAPipeGetsPlainText(t *testing.T) {
 	commands := [][]string{{"doctor"}}
 	if runtime.NumCPU() >= 2 {
-		for _, c := range []string{"pingpong", "stream"} {
+		for _, c := range []string{"pingpong", "stream", "call", "fd"} {
 			commands = append(commands, []string{"perf", c, "--count", "1000"})
 		}
+		commands = append(commands, []string{"perf", "stream", "--kind", "bytes", "--bytes", "10000000"})
 	}
 	for _, args := range commands {
 		out := mustRun(t, args...)
@@ -186,9 +247,11 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 		names   []string
 	}{
 		{nil, []string{"perf", "doctor"}},
-		{[]string{"perf"}, []string{"pingpong", "stream"}},
+		{[]string{"perf"}, []string{"pingpong", "stream", "call", "fd"}},
 		{[]string{"perf", "pingpong"}, perfFlags},
-		{[]string{"perf", "stream"}, perfFlags},
+		{[]string{"perf", "stream"}, append(strings.Fields("--kind --bytes"), perfFlags...)},
+		{[]string{"perf", "call"}, strings.Fields("--transport --size --count --seconds --wait --cores --inflight --json")},
+		{[]string{"perf", "fd"}, strings.Fields("--size --count --seconds --wait --cores --json")},
 		{[]string{"doctor"}, []string{"--json"}},
 	} {
 		out := mustRun(t, append(tt.command, "--help")...)
@@ -206,6 +269,9 @@ func TestWrongFlagsAreRefusedInAFewWords(t *testing.T) {
 		{"perf", "pingpong", "--transport", "pigeon"},
 		{"perf", "stream", "--mode", "odd"},
 		{"perf", "stream", "--size", "-1"},
+		{"perf", "stream", "--kind", "odd"},
+		{"perf", "call", "--inflight", "0"},
+		{"perf", "fd", "--lane"},
 		{"perf", "pingpong", "--cores", "0,100000"},
 		{"nonsense"},
 	} {

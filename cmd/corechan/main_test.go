@@ -50,13 +50,20 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		command string
 		says    []string
 	}{
-		{"", []string{"perf pingpong", "perf stream", "doctor", "version", "130"}},
-		{"perf", []string{"pingpong", "stream"}},
+		{"", []string{"perf pingpong", "perf stream", "perf call", "perf fd", "doctor", "version", "130"}},
+		{"perf", []string{"pingpong", "stream", "call", "fd"}},
 		{"perf pingpong", []string{
 			"--transport", "--size", "--count", "--seconds", "--wait", "--cores", "--mode", "--lane", "--ring", "--runs", "--json",
 			"--pause", "--compare", "nanoseconds", "Bytes", "Examples:", "ratio_p50", "shm", "inmem", "spin", "hybrid", "block", "typed", "raw",
 		}},
-		{"perf stream", []string{"--ring", "per second", "Examples:", "limit_bytes_per_s"}},
+		{"perf stream", []string{"--ring", "per second", "Examples:", "limit_bytes_per_s", "--kind", "--bytes", "1 GiB"}},
+		{"perf call", []string{
+			"--transport", "--size", "--count", "--seconds", "--wait", "--cores", "--ring", "--runs", "--json", "--inflight",
+			"Default: spin", "Examples:", "ratio_p50", "calls_per_s", "single_calls_per_s", "allocs_per_process",
+		}},
+		{"perf fd", []string{
+			"--size", "--count", "--seconds", "--wait", "--cores", "--ring", "--runs", "--json", "Default: block", "Examples:", "ratio_p50",
+		}},
 		{"doctor", []string{"--json", "--brief", "Examples:"}},
 		{"version", []string{"version"}},
 	} {
@@ -70,7 +77,7 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 			}
 		}
 		for _, hidden := range []string{"bare", "perf peer"} {
-			if test.command != "perf pingpong" && test.command != "perf stream" && strings.Contains(out, hidden) {
+			if !strings.HasPrefix(test.command, "perf ") && strings.Contains(out, hidden) {
 				t.Errorf("help of %q gives away %q", test.command, hidden)
 			}
 		}
@@ -101,6 +108,18 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"perf stream --transport smoke", "shm or inmem"},
 		{"perf stream --wait nap", "spin, hybrid or block"},
 		{"perf stream --mode rare", "typed or raw"},
+		{"perf stream --kind words", "messages or bytes"},
+		{"perf stream --bytes 5", "--kind bytes"},
+		{"perf stream --kind bytes --size 64", "--bytes or --seconds"},
+		{"perf stream --kind bytes --bytes 0", "at least 1"},
+		{"perf stream --kind bytes --bytes 5 --seconds 1", "leave one out"},
+		{"perf stream --kind bytes --ring 4096", "--ring"},
+		{"perf call --inflight 0", "1 to 4096"},
+		{"perf call --mode raw", "--mode"},
+		{"perf call --size 26", "at least 27"},
+		{"perf fd --transport inmem", "--transport"},
+		{"perf fd --size 5000", "at most 4096"},
+		{"perf fd --size 0", "at least"},
 		{"doctor --json --brief", "together"},
 	} {
 		code, out, errOut := corechan(t, strings.Fields(test.command)...)
@@ -128,10 +147,25 @@ func TestMeasurementsArePrintedAsTextAndAsJSON(t *testing.T) {
 		{"pingpong --wait block --mode raw", "inmem", []string{"64 bytes raw, block, not pinned", "Go channel ping-pong"}, pingpong},
 		{"pingpong", "bare", []string{"Ping-pong over bare"}, pingpong},
 		{"stream", "shm", []string{"Stream over shm: 64 bytes typed, spin, cores", "messages", "bytes", "SPSC ring copy", "100 messages"}, stream},
+		{"call", "shm", []string{
+			"Calls over shm: 64 bytes typed, spin, cores", "plain round trip", "calls per second", "100 calls", "Allocations per call",
+		}, pingpong + " calls_per_s inflight"},
+		{"call --inflight 3 --wait block", "inmem", []string{"3 at a time, block, not pinned", "1 at a time"}, pingpong + " ratio_calls"},
+		{"fd", "", []string{"A descriptor there and back over shm: 64 bytes typed with it, block, cores", "sendmsg"}, pingpong},
+		{"stream --kind bytes --bytes 1000000", "shm", []string{
+			"Byte stream over shm: io.Copy, spin, cores", "bare ring", "1.05 MB", "Allocations per 64 KiB",
+		}, stream + " bare_bytes_per_s ratio_bare kind"},
 		{"stream --lane", "inmem", []string{"Stream over inmem: 64 bytes typed, spin on a lane, cores"}, stream},
 	} {
 		args := append([]string{"perf"}, strings.Fields(test.command)...)
-		args = append(args, "--transport", test.transport, "--count", "100")
+		if test.transport == "" {
+			test.transport = "shm" // has no choice
+		} else {
+			args = append(args, "--transport", test.transport)
+		}
+		if !strings.Contains(test.command, "--bytes") {
+			args = append(args, "--count", "100")
+		}
 		code, out, errOut := corechan(t, args...)
 		if code != exitOK || errOut != "" {
 			t.Fatalf("exit code %d, %s", code, errOut)

@@ -14,30 +14,33 @@ import (
 // errPartial says that a report is printed, of less than was asked for.
 var errPartial = errors.New("interrupted")
 
-// perfFlags is what both measurements are told. Pointers are nil where the flag was not given.
+// perfFlags is what every measurement is told. Pointers are nil where the flag was not given.
 type perfFlags struct {
-	Transport string   `default:"shm" placeholder:"NAME" help:"What carries the messages: shm (shared memory between two processes) or inmem (two threads of one process). Default: shm."`
-	Size      int      `default:"64" placeholder:"BYTES" help:"Bytes of a message as encoded. Typed: at least 21. At most what the ring takes, of a stream a third of it. Default: 64."`
-	Count     *int     `placeholder:"N" help:"How many round trips or messages to measure, in each run. Not together with --seconds."`
-	Seconds   *float64 `placeholder:"S" help:"How long to measure, in each run; warm-up and limit take about as long again. Default: 2."`
-	Wait      string   `default:"spin" placeholder:"HOW" help:"What a receiver does when there is nothing to receive: spin (poll), block (sleep), hybrid (poll for a while, then sleep). Default: spin."`
-	Mode      string   `default:"typed" placeholder:"MODE" help:"What is sent: typed (a struct, encoded and decoded) or raw (bytes written and read in place). Default: typed."`
-	Cores     string   `placeholder:"A,B" help:"Cores of the first and the second thread. Default: the first two allowed that are not siblings."`
-	Lane      bool     `help:"Give the channel a ring of its own."`
-	Ring      int      `default:"262144" placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144."`
-	Runs      int      `default:"1" placeholder:"N" help:"Repeat everything N times, each time with new processes, and report the median of each figure. Default: 1."`
-	JSON      bool     `name:"json" help:"Print one JSON object and nothing else."`
+	Count   *int     `placeholder:"N" help:"How many round trips or messages to measure, in each run. Not together with --seconds."`
+	Seconds *float64 `placeholder:"S" help:"How long to measure, in each run; warm-up and limit take about as long again. Default: 2."`
+	Wait    string   `default:"${wait}" placeholder:"HOW" help:"What a receiver does when there is nothing to receive: spin (poll), block (sleep), hybrid (poll for a while, then sleep). Default: ${wait}."`
+	Cores   string   `placeholder:"A,B" help:"Cores of the first and the second thread. Default: the first two allowed that are not siblings."`
+	Ring    int      `default:"262144" placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144."`
+	Runs    int      `default:"1" placeholder:"N" help:"Repeat everything N times, each time with new processes, and report the median of each figure. Default: 1."`
+	JSON    bool     `name:"json" help:"Print one JSON object and nothing else."`
+}
+
+// transportFlag is told to those that do not need two processes.
+type transportFlag struct {
+	Transport string `default:"shm" placeholder:"NAME" help:"What carries the messages: shm (shared memory between two processes) or inmem (two threads of one process). Default: shm."`
+}
+
+// messageFlags say what the messages are, where there is a choice.
+type messageFlags struct {
+	Size *int   `placeholder:"BYTES" help:"Bytes of a message as encoded. Typed: at least 21. At most what the ring takes, of a stream a third of it. Default: 64."`
+	Mode string `placeholder:"MODE" help:"What is sent: typed (a struct, encoded and decoded) or raw (bytes written and read in place). Default: typed."`
+	Lane bool   `help:"Give the channel a ring of its own."`
 }
 
 // config checks what a Config cannot tell apart, a zero that was asked for from none, and leaves the rest to it.
 func (f *perfFlags) config() (perf.Config, error) {
-	c := perf.Config{
-		Transport: perf.Transport(f.Transport), Size: f.Size, Wait: perf.Wait(f.Wait), Mode: perf.Mode(f.Mode),
-		Lane: f.Lane, Ring: f.Ring, Runs: f.Runs,
-	}
+	c := perf.Config{Wait: perf.Wait(f.Wait), Ring: f.Ring, Runs: f.Runs}
 	switch {
-	case f.Size <= 0:
-		return c, fmt.Errorf("%w: --size %d; a typed message has at least %d bytes, a raw one 1", perf.ErrSize, f.Size, perf.MinTypedSize)
 	case f.Ring <= 0:
 		return c, fmt.Errorf("%w: --ring %d; give a power of two from %d to %d", perf.ErrConfig, f.Ring, perf.MinRing, perf.MaxRing)
 	case f.Runs <= 0:
@@ -63,7 +66,31 @@ func (f *perfFlags) config() (perf.Config, error) {
 	return c, nil
 }
 
+// setSize takes a --size that was given.
+func setSize(c *perf.Config, size *int) error {
+	if size == nil {
+		return nil
+	}
+	if *size <= 0 {
+		return fmt.Errorf("%w: --size %d; a typed message has at least %d bytes, a raw one 1", perf.ErrSize, *size, perf.MinTypedSize)
+	}
+	c.Size = *size
+	return nil
+}
+
+// config adds what is said of the messages.
+func (m *messageFlags) config(f *perfFlags, t *transportFlag) (perf.Config, error) {
+	c, err := f.config()
+	if err != nil {
+		return c, err
+	}
+	c.Transport, c.Mode, c.Lane = perf.Transport(t.Transport), perf.Mode(m.Mode), m.Lane
+	return c, setSize(&c, m.Size)
+}
+
 type pingpongCmd struct {
+	transportFlag
+	messageFlags
 	perfFlags
 	Pause   time.Duration `placeholder:"DURATION" help:"Think for so long between an answer and the next message, busy, for instance 200us; up to 1s. Not part of the times. Default: 0."`
 	Compare bool          `help:"With --wait hybrid: measure spin and block too, in turn with it."`
@@ -100,7 +127,7 @@ Examples:
 
 // Run measures and prints.
 func (p *pingpongCmd) Run(a *app) error {
-	c, err := p.config()
+	c, err := p.messageFlags.config(&p.perfFlags, &p.transportFlag)
 	if err != nil {
 		return err
 	}
@@ -110,18 +137,27 @@ func (p *pingpongCmd) Run(a *app) error {
 }
 
 type streamCmd struct {
+	transportFlag
+	messageFlags
+	Kind  string `default:"messages" placeholder:"KIND" help:"What is streamed: messages, or bytes (by io.Copy, through an io.Writer that the receiver has given to the sender). Default: messages."`
+	Bytes *int64 `placeholder:"N" help:"With --kind bytes: how many to copy, in each run, rounded up to 64 KiB. Not together with --seconds. Default: 1073741824."`
 	perfFlags
 }
 
 // Help is the long help.
 func (streamCmd) Help() string {
-	return `One thread sends as fast as it can, another receives, each pinned to a core of its own. With --transport shm they are
-in two processes; the second one is started by the first. The bare limit of the same two cores is measured in turn with
+	return `One thread sends as fast as it can, another receives, each pinned to a core of its own. With --transport shm they are in
+two processes; the second one is started by the first. The bare limit of the same two cores is measured in turn with
 it, slice by slice: a single-producer single-consumer ring of the same capacity, with a copy in and a copy out.
 
 Rates are messages and bytes (of encoded payload) per second, from the first message sent to the last one received in
 a slice. The ratio is the median over all slices of a slice's rate divided by that of the limit slices beside it, so
 that it holds on a noisy machine too.
+
+With --kind bytes each slice is a byte stream of its own, from a reader that copies to a writer that copies. Its limit is
+corechan's own stream of raw messages of 64 KiB (perf stream --size 65536 --mode raw) over a session of its own; bare_bytes_per_s
+and ratio_bare hold it against the ring copy. Messages are then pieces of 64 KiB, and --size, --mode, --lane and --count are
+not given.
 
 JSON fields: transport, size (bytes), seconds, wait, mode, msgs_per_s, bytes_per_s, allocs_per_op (heap allocations of
 both processes per message), limit_msgs_per_s, limit_bytes_per_s, ratio; further ones may be added.
@@ -132,20 +168,139 @@ Examples:
   corechan perf stream --mode raw --size 65536       64 KiB in place
   corechan perf stream --ring 4194304 --size 1048576 --mode raw
                                                      1 MiB needs a larger ring
+  corechan perf stream --kind bytes                  1 GiB as a byte stream
   corechan perf stream --runs 5 --json | jq .ratio   median of five runs, for a script`
 }
 
 // Run measures and prints.
 func (s *streamCmd) Run(a *app) error {
-	c, err := s.config()
+	c, err := s.messageFlags.config(&s.perfFlags, &s.transportFlag)
 	if err != nil {
 		return err
 	}
-	return measure(a, c, s.JSON, perSecond, perf.Stream, printStream,
+	do := perf.Stream
+	switch {
+	case s.Kind == "bytes":
+		do = perf.Bytes
+		err = s.bytes(&c)
+	case s.Kind != "messages":
+		err = fmt.Errorf("%w: --kind %q is unknown; use messages or bytes", perf.ErrConfig, s.Kind)
+	case s.Bytes != nil:
+		err = fmt.Errorf("%w: --bytes goes with --kind bytes; messages have --count", perf.ErrConfig)
+	}
+	if err != nil {
+		return err
+	}
+	return measure(a, c, s.JSON, perSecond, do, printStream,
 		func(r *perf.StreamReport) bool { return r.Interrupted })
 }
 
-// measure is what the two commands have in common.
+// bytes checks the flags of a byte stream.
+func (s *streamCmd) bytes(c *perf.Config) error {
+	switch {
+	case s.Size != nil || s.Mode != "" || s.Lane || s.Count != nil:
+		return fmt.Errorf("%w: --size, --mode, --lane and --count are for messages; a byte stream has --bytes or --seconds", perf.ErrConfig)
+	case s.Bytes == nil:
+	case s.Seconds != nil:
+		return fmt.Errorf("%w: --bytes and --seconds are both given; leave one out", perf.ErrConfig)
+	case *s.Bytes <= 0:
+		return fmt.Errorf("%w: --bytes %d; give at least 1", perf.ErrConfig, *s.Bytes)
+	default:
+		c.Count = int((*s.Bytes-1)/perf.Piece + 1)
+	}
+	return nil
+}
+
+type callCmd struct {
+	transportFlag
+	Size     *int `placeholder:"BYTES" help:"Bytes of the request, with its channel, and of the answer, as encoded: at least 27. Default: 64."`
+	Inflight int  `default:"1" placeholder:"N" help:"How many goroutines call at the same time, each one call after the other. Default: 1."`
+	perfFlags
+}
+
+// Help is the long help.
+func (callCmd) Help() string {
+	return `One thread calls (engine.Call: a request that carries a fresh channel for its answer, and the wait for it), another one
+answers, each pinned to a core of its own. With --transport shm they are in two processes; the second one is started by
+the first. The limit is a plain round trip, by two channels that stay, of messages of the same size over a session of its own,
+measured in turn with it, slice by slice.
+
+Times are in nanoseconds, of a whole call. The ratio is the median over all slices of a slice's p50 divided by that of the
+limit slices beside it, so that it holds on a noisy machine too.
+
+With --inflight the calls are made by so many goroutines over one session, and answered by one thread still; the goroutines run
+where the runtime puts them. A call then takes longer, and more of them are made in a second: calls_per_s says how many,
+single_calls_per_s how many one caller, pinned, made in the slices beside, and ratio_calls is the median of the slices' ratios.
+
+JSON fields: transport, size (bytes), count (calls), wait, mode, cores, mean_ns, p50_ns, p90_ns, p99_ns, p999_ns, max_ns,
+allocs_per_op (heap allocations of both processes per call), limit_p50_ns, ratio_p50, inflight, calls_per_s; further ones
+may be added: allocs_per_process has the same of each process.
+
+Examples:
+
+  corechan perf call                              one call at a time, over shared memory, spinning
+  corechan perf call --wait block                 where both sides sleep
+  corechan perf call --wait block --inflight 64   what calling from 64 goroutines brings
+  corechan perf call --runs 5 --json | jq .ratio_p50`
+}
+
+// Run measures and prints.
+func (f *callCmd) Run(a *app) error {
+	c, err := f.config()
+	if err == nil {
+		err = setSize(&c, f.Size)
+	}
+	if err == nil && f.Inflight <= 0 {
+		err = fmt.Errorf("%w: --inflight %d; give 1 to %d", perf.ErrConfig, f.Inflight, perf.MaxInflight)
+	}
+	if err != nil {
+		return err
+	}
+	c.Transport, c.Inflight = perf.Transport(f.Transport), f.Inflight
+	return measure(a, c, f.JSON, nanoseconds, perf.Call, printCall,
+		func(r *perf.CallReport) bool { return r.Interrupted })
+}
+
+type fdCmd struct {
+	Size *int `placeholder:"BYTES" help:"Bytes of the message that carries the descriptor, as encoded: 27 to 4096. Default: 64."`
+	perfFlags
+}
+
+// Help is the long help.
+func (fdCmd) Help() string {
+	return `Two processes, each with a thread pinned to a core of its own, send one message with a file back and forth over shared memory.
+Each time the receiver gets an *os.File of its own, and closes it. The limit is measured in turn with it, slice by slice: a
+message of as many bytes with a descriptor, by sendmsg(2) and recvmsg(2) over a blocking socketpair, closed by who receives
+it. It blocks in any case, so --wait block is the one to compare with it.
+
+Times are in nanoseconds from one message sent to the next. The ratio is the median over all slices of a slice's p50
+divided by that of the limit slices beside it, so that it holds on a noisy machine too.
+
+JSON fields: transport, size (bytes), count (round trips), wait, mode, cores, mean_ns, p50_ns, p90_ns, p99_ns, p999_ns,
+max_ns, allocs_per_op (heap allocations of both processes per round trip), limit_p50_ns, ratio_p50; further ones may
+be added.
+
+Examples:
+
+  corechan perf fd                                 there and back, sleeping
+  corechan perf fd --wait spin                     who receives polls for the message
+  corechan perf fd --runs 5 --json | jq .ratio_p50`
+}
+
+// Run measures and prints.
+func (f *fdCmd) Run(a *app) error {
+	c, err := f.config()
+	if err == nil {
+		err = setSize(&c, f.Size)
+	}
+	if err != nil {
+		return err
+	}
+	return measure(a, c, f.JSON, nanoseconds, perf.Descriptor, printDescriptor,
+		func(r *perf.PingpongReport) bool { return r.Interrupted })
+}
+
+// measure is what the commands have in common.
 func measure[R any](a *app, c perf.Config, asJSON bool, unit func(float64) string,
 	do func(context.Context, perf.Config, *perf.Options) (R, error), print func(io.Writer, *R), interrupted func(*R) bool,
 ) error {

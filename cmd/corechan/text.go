@@ -11,10 +11,37 @@ import (
 )
 
 func printPingpong(w io.Writer, r *perf.PingpongReport) {
-	fmt.Fprintf(w, "Ping-pong over %s: %s, %s, %s\n\n",
-		r.Transport, freight(r.Size, r.Mode), waits(r.Wait, r.Lane), where(r.Cores))
+	printTrips(w, r, "Ping-pong", freight(r.Size, r.Mode), "round trip", "round trips", nil)
+}
+
+func printDescriptor(w io.Writer, r *perf.PingpongReport) {
+	printTrips(w, r, "A descriptor there and back", freight(r.Size, r.Mode)+" with it", "round trip", "round trips", nil)
+}
+
+func printCall(w io.Writer, r *perf.CallReport) {
+	what := freight(r.Size, r.Mode)
+	if r.Inflight > 1 {
+		what += fmt.Sprintf(", %d at a time", r.Inflight)
+	}
+	printTrips(w, &r.PingpongReport, "Calls", what, "call", "calls", func() {
+		t := newTable()
+		fmt.Fprintf(t, "calls per second\t%d at a time\t", r.Inflight)
+		if r.SingleCallsPerS == 0 {
+			fmt.Fprintf(t, "\n\t%s\t\n", scaled(r.CallsPerS, ""))
+		} else {
+			fmt.Fprintf(t, "1 at a time\tratio\t\n\t%s\t%s\t%.2f\t\n",
+				scaled(r.CallsPerS, ""), scaled(r.SingleCallsPerS, ""), r.RatioCalls)
+		}
+		fmt.Fprintln(w)
+		t.print(w)
+	})
+}
+
+// printTrips prints what all round trips have in common; more, if not nil, prints what comes after the first table.
+func printTrips(w io.Writer, r *perf.PingpongReport, title, what, one, several string, more func()) {
+	fmt.Fprintf(w, "%s over %s: %s, %s, %s\n\n", title, r.Transport, what, waits(r.Wait, r.Lane), where(r.Cores))
 	t := newTable()
-	fmt.Fprintf(t, "round trip\t%s\tlimit\tratio\t\n", r.Transport)
+	fmt.Fprintf(t, "%s\t%s\tlimit\tratio\t\n", one, r.Transport)
 	fmt.Fprintf(t, "p50\t%s\t%s\t%.2f\t\n", nanoseconds(r.P50Ns), nanoseconds(r.LimitP50Ns), r.RatioP50)
 	for _, row := range []struct {
 		name string
@@ -32,27 +59,41 @@ func printPingpong(w io.Writer, r *perf.PingpongReport) {
 		fmt.Fprintln(w)
 		t.print(w)
 	}
+	if more != nil {
+		more()
+	}
 	fmt.Fprintf(w, "\nLimit: %s on the same threads. Middle half of the slices' ratios: %.2f to %.2f.\n",
 		r.Limit, r.RatioLow, r.RatioHigh)
-	fmt.Fprintf(w, "Allocations per round trip, both sides: %s. A clock read: %s, not subtracted.\n",
-		plain(r.AllocsPerOp), nanoseconds(r.TimerNs))
+	fmt.Fprintf(w, "Allocations per %s, both sides: %s. A clock read: %s, not subtracted.\n",
+		one, plain(r.AllocsPerOp), nanoseconds(r.TimerNs))
 	pauses := ""
 	if r.PauseNs > 0 {
 		pauses = " after pauses of " + nanoseconds(float64(r.PauseNs))
 	}
-	fmt.Fprintf(w, "Measured: %s round trips%s, %s.\n", grouped(float64(r.Count)), pauses, effort(r.Seconds, r.Slices, r.Runs))
+	fmt.Fprintf(w, "Measured: %s %s%s, %s.\n", grouped(float64(r.Count)), several, pauses, effort(r.Seconds, r.Slices, r.Runs))
 }
 
 func printStream(w io.Writer, r *perf.StreamReport) {
-	fmt.Fprintf(w, "Stream over %s: %s, %s, %s\n\n",
-		r.Transport, freight(r.Size, r.Mode), waits(r.Wait, r.Lane), where(r.Cores))
+	title, what, unit := "Stream", freight(r.Size, r.Mode), "messages"
+	if r.Kind == perf.KindBytes {
+		title, what, unit = "Byte stream", "io.Copy", "64 KiB"
+	}
+	fmt.Fprintf(w, "%s over %s: %s, %s, %s\n\n", title, r.Transport, what, waits(r.Wait, r.Lane), where(r.Cores))
 	t := newTable()
 	fmt.Fprintf(t, "per second\t%s\tlimit\tratio\t\n", r.Transport)
-	fmt.Fprintf(t, "messages\t%s\t%s\t%.2f\t\n", scaled(r.MsgsPerS, ""), scaled(r.LimitMsgsPerS, ""), r.Ratio)
+	fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t\n", unit, scaled(r.MsgsPerS, ""), scaled(r.LimitMsgsPerS, ""), r.Ratio)
 	fmt.Fprintf(t, "bytes\t%s\t%s\t\t\n", scaled(r.BytesPerS, "B"), scaled(r.LimitBytesPerS, "B"))
+	if r.BareBytesPerS != 0 {
+		fmt.Fprintf(t, "bare ring\t\t%s\t%.2f\t\n", scaled(r.BareBytesPerS, "B"), r.RatioBare)
+	}
 	t.print(w)
 	fmt.Fprintf(w, "\nLimit: %s on the same threads. Middle half of the slices' ratios: %.2f to %.2f.\n",
 		r.Limit, r.RatioLow, r.RatioHigh)
+	if r.Kind == perf.KindBytes {
+		fmt.Fprintf(w, "Allocations per 64 KiB, both sides: %s.\n", plain(r.AllocsPerOp))
+		fmt.Fprintf(w, "Measured: %s, %s.\n", scaled(float64(r.Count)*float64(r.Size), "B"), effort(r.Seconds, r.Slices, r.Runs))
+		return
+	}
 	fmt.Fprintf(w, "Allocations per message, both sides: %s.\n", plain(r.AllocsPerOp))
 	fmt.Fprintf(w, "Measured: %s messages, %s.\n", grouped(float64(r.Count)), effort(r.Seconds, r.Slices, r.Runs))
 }
