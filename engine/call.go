@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"sync"
+	"time"
 )
 
 // Call sends a request that carries a fresh channel for its answer, and waits for the answer:
@@ -34,6 +36,9 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 		return callWithin(ctx, to, req, reply, resp)
 	}
 	c := newCall(enc)
+	if by, ok := ctx.Deadline(); ok {
+		c.s.by = min(max(int64(time.Until(by)/time.Microsecond), 1), math.MaxUint32)
+	}
 	*reply = Sender[Resp]{end: &c.s}
 	err = sendMessage(ctx, to.end, req)
 	*reply = Sender[Resp]{}
@@ -78,7 +83,7 @@ var calls = sync.Pool{New: func() any {
 
 func newCall(enc *encoding) *call {
 	c := calls.Get().(*call)
-	c.s.enc, c.s.codec = enc, enc.codec
+	c.s.enc, c.s.codec, c.s.by = enc, enc.codec, 0
 	r := &c.r
 	*r = recvEnd{changed: r.changed, inbox: r.inbox[:0], enc: enc, codec: enc.codec}
 	return c
@@ -118,15 +123,20 @@ func (c *call) free() {
 }
 
 // Context returns a context that is done, beside parent's end and the call of cancel, when the channel has ended: when its
-// receiver has cancelled it, or is gone. context.Cause says why.
+// receiver has cancelled it, or is gone. context.Cause says why. The answer's channel of a Call whose context has a deadline
+// passes that on.
 //
 // The receiver's cancelling shows as soon as somebody in this process waits for something on the session; the session's end at
 // once.
 func (s Sender[T]) Context(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
+	drop := func() {}
+	if s.end != nil && s.end.by != 0 && s.end.call == nil {
+		parent, drop = context.WithDeadline(parent, time.Unix(0, s.end.by))
+	}
 	ctx, cause := context.WithCancelCause(parent)
 	if s.end == nil {
 		cause(errZero)
-		return ctx, func() {}
+		return ctx, drop
 	}
 	s.end.onEnd(func() { cause(s.end.err()) })
 	stop := func() bool { return false }
@@ -135,5 +145,5 @@ func (s Sender[T]) Context(parent context.Context) (ctx context.Context, cancel 
 			stop = context.AfterFunc(o.ctx, func() { cause(o.Err()) })
 		}
 	}
-	return ctx, func() { stop(); cause(context.Canceled) }
+	return ctx, func() { stop(); cause(context.Canceled); drop() }
 }

@@ -23,6 +23,8 @@ import (
 type Cargo struct {
 	in       bool
 	carrying string // the codec of the channel
+	header   Header // that came
+	head     []byte // that goes, encoded
 	// within: it does not leave the process. descriptors: the link carries those.
 	within, descriptors bool
 	items               []item
@@ -294,6 +296,7 @@ func (c *Cargo) putTable(b []byte) {
 	for i := range c.items {
 		putEntry(b[i*entrySize:], &c.items[i].entry)
 	}
+	copy(b[len(c.items)*entrySize:], c.head)
 }
 
 // attachments returns how many of the items travel beside the frame.
@@ -348,7 +351,10 @@ func (s *sendEnd) sendCargo(ctx context.Context, c *Cargo, m Message, encoded []
 }
 
 func (s *sendEnd) trySendCargo(ctx context.Context, c *Cargo, m Message, encoded []byte, flags uint32) error {
-	table, n := entrySize*len(c.items), len(encoded)
+	table, n := entrySize*len(c.items)+len(c.head), len(encoded)
+	if len(c.head) != 0 {
+		flags |= flagHeader
+	}
 	if m != nil {
 		n = m.Msgsize()
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 )
 
 // unpack parses the table of a DATA frame and makes the ends that came with it, so that what the peer sends on them is kept
@@ -11,11 +12,11 @@ import (
 // opened, or dropped.
 func (p *port) unpack(h header, payload []byte, carrying string) (c *Cargo, message []byte, err error) {
 	n := int(h.arg)
-	if h.arg > maxEntries || n*entrySize > len(payload) || h.flags&^flagLast != 0 || n == 0 && h.attachments != 0 {
+	if h.arg > maxEntries || n*entrySize > len(payload) || h.flags&^(flagLast|flagHeader) != 0 || n == 0 && h.attachments != 0 {
 		return nil, nil, violation("DATA for channel %d has flags %#x, %d attachments, a table of %d in %d bytes", h.channel,
 			h.flags, h.attachments, h.arg, len(payload))
 	}
-	if n == 0 {
+	if n == 0 && h.flags&flagHeader == 0 {
 		return nil, payload, nil
 	}
 	c = cargos.Get().(*Cargo)
@@ -54,7 +55,14 @@ func (p *port) unpack(h header, payload []byte, carrying string) (c *Cargo, mess
 		closeAll(given)
 		return nil, nil, err
 	}
-	return c, payload[n*entrySize:], nil
+	message = payload[n*entrySize:]
+	if h.flags&flagHeader != 0 {
+		if c.header, message, err = readHeaders(message); err != nil {
+			c.drop()
+			return nil, nil, violation("DATA for channel %d: %v", h.channel, err)
+		}
+	}
+	return c, message, nil
 }
 
 // checkRefs refuses refs that are there twice.
@@ -125,6 +133,9 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 		it.s = newSendEnd(nil, 0, "", 0)
 		it.s.codec, it.s.once = codec, it.flags&entryOnce != 0
 		it.s.place(p, it.channel, s)
+		if it.second != 0 {
+			it.s.by = time.Now().Add(time.Duration(it.second) * time.Microsecond).UnixNano()
+		}
 	case kindReceiver, kindDuplex:
 		it.r = newRecvEnd(nil, 0, "", codec, 0, 0)
 		it.r.place(p, it.channel, s.limits.Window, s.limits.MaxMessage)

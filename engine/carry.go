@@ -95,7 +95,7 @@ func (s *Sender[T]) Carry(c *Cargo) error {
 func senderItem(s *sendEnd, ref uint32) item {
 	it := item{entry: entry{ref: ref, kind: kindSender}, s: s}
 	if s.call != nil {
-		it.s, it.r, it.flags = nil, s.call, entryOnce
+		it.s, it.r, it.flags, it.second = nil, s.call, entryOnce, uint32(s.by)
 	}
 	return it
 }

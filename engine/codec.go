@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/corechan/corechan/engine/codec/msgpack"
@@ -65,7 +66,7 @@ func (s *sendEnd) sendOther(ctx context.Context, v any) error {
 			return err
 		}
 	}
-	if !s.once {
+	if !s.once && !s.p.intercepted {
 		switch m := v.(type) {
 		case *Raw:
 			return s.sendBytes(ctx, *m)
@@ -75,7 +76,7 @@ func (s *sendEnd) sendOther(ctx context.Context, v any) error {
 			}
 		}
 	}
-	return s.sendMore(ctx, v)
+	return s.sendMore(ctx, v, nil)
 }
 
 // cargos are used again: a Call sends one with every message, and who answers it receives one.
@@ -92,12 +93,17 @@ func (c *Cargo) recycle() {
 }
 
 // sendMore sends a message that carries something, is its channel's last, or is encoded by reflection.
-func (s *sendEnd) sendMore(ctx context.Context, v any) error {
+func (s *sendEnd) sendMore(ctx context.Context, v any, o *SendOptions) error {
 	c := cargos.Get().(*Cargo)
 	defer c.recycle()
 	flags := uint32(0)
-	if s.once {
+	if s.once || o != nil && o.Last {
 		flags = flagLast
+	}
+	if o != nil || s.p.intercepted {
+		if err := c.setHead(ctx, s, v, o); err != nil {
+			return err
+		}
 	}
 	c.within, c.descriptors = s.link()
 	if s.enc.mode == byReflection {
@@ -118,9 +124,24 @@ func (s *sendEnd) sendMore(ctx context.Context, v any) error {
 	return fmt.Errorf("engine: send %T: %w", v, ErrNoCodec)
 }
 
+// setHead sets the header that the message goes with.
+func (c *Cargo) setHead(ctx context.Context, s *sendEnd, v any, o *SendOptions) (err error) {
+	var h Header
+	if o != nil {
+		h = o.Header
+	}
+	if s.p.intercepted {
+		if h, err = s.interceptSend(ctx, v, maps.Clone(h)); err != nil {
+			return err
+		}
+	}
+	c.head, err = h.appendTo(nil)
+	return err
+}
+
 // sendEncoded sends a message that is encoded already.
 func (s *sendEnd) sendEncoded(ctx context.Context, c *Cargo, encoded []byte, flags uint32) error {
-	if c.carries() || flags != 0 {
+	if c.carries() || flags != 0 || len(c.head) != 0 {
 		return s.sendCargo(ctx, c, nil, encoded, flags)
 	}
 	return s.sendBytes(ctx, encoded)
@@ -137,13 +158,26 @@ func (s *sendEnd) sendBytes(ctx context.Context, encoded []byte) error {
 	return nil
 }
 
-// receiveMessage decodes the next message.
-func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T) error {
+// receiveMessage decodes the next message. m may be nil.
+func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T, m *Meta) error {
 	payload, l, err := r.next(ctx)
 	if err != nil {
 		return err
 	}
-	return decode(r, payload, l, v)
+	if m == nil && !r.p.intercepted {
+		return decode(r, payload, l, v)
+	}
+	var h Header
+	if l.cargo != nil {
+		h = l.cargo.header
+	}
+	if m != nil {
+		m.Header = h
+	}
+	if err := decode(r, payload, l, v); err != nil || !r.p.intercepted {
+		return err
+	}
+	return r.interceptReceive(ctx, any(v), h)
 }
 
 // decode decodes a message and gives it back. The bytes may change under the decoder: it sees each field once, its

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,8 @@ type Config struct {
 	Codecs []codec.Codec
 	// Codec is used by Open where the options name none. nil: the type's own, which is msgpack, and bytes for Raw.
 	Codec codec.Codec
+	// Interceptors see what is opened, sent and received; in this order.
+	Interceptors []Interceptor
 	// Logger gets what has no caller to return to: refused peers, ended sessions. nil: silence.
 	Logger *slog.Logger
 }
@@ -137,6 +140,11 @@ var defaultEngine = sync.OnceValue(func() *Engine {
 // Default returns the engine of those who name none: default settings, silent. It has no threads while it has no
 // sessions and listeners. It cannot be shut down.
 func Default() *Engine { return defaultEngine() }
+
+// intercepts reports whether interceptors see messages.
+func (e *Engine) intercepts() bool {
+	return slices.ContainsFunc(e.cfg.Interceptors, func(i Interceptor) bool { return i.Send != nil || i.Receive != nil })
+}
 
 // codec returns the codec of a name that the engine knows, or nil.
 func (e *Engine) codec(name string) codec.Codec {

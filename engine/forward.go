@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 )
 
 // forward moves the messages of one channel to another, with all they carry and undecoded, until either ends; then it ends the
@@ -51,6 +52,11 @@ func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) erro
 	c := Cargo{}
 	c.within, c.descriptors = s.link()
 	if came != nil {
+		var err error
+		if c.head, err = came.header.appendTo(nil); err != nil {
+			came.drop()
+			return err
+		}
 		for i := range came.items {
 			if err := c.pass(&came.items[i]); err != nil {
 				came.drop()
@@ -75,9 +81,17 @@ func (s *sendEnd) link() (within, descriptors bool) {
 	return within, s.p.link.Descriptors
 }
 
+// left is how long an answer is wanted for from now on, in microseconds, as an entry says it.
+func (it *item) left() uint32 {
+	if it.flags&entryOnce == 0 || it.s == nil || it.s.by == 0 {
+		return 0
+	}
+	return uint32(max((it.s.by-time.Now().UnixNano())/1000, 1))
+}
+
 // pass adds an item that came, on its way further.
 func (c *Cargo) pass(it *item) error {
-	out := item{entry: entry{ref: it.ref, kind: it.kind, flags: it.flags}, s: it.s, r: it.r, file: it.file, value: it.value}
+	out := item{entry: entry{ref: it.ref, kind: it.kind, flags: it.flags, second: it.left()}, s: it.s, r: it.r, file: it.file, value: it.value}
 	switch {
 	case it.err != nil:
 		return it.err

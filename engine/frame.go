@@ -48,6 +48,8 @@ const (
 	flagLane = 1
 	// flagLast on DATA says that the channel ends cleanly behind it, as by CLOSE.
 	flagLast = 1
+	// flagHeader on OPEN and DATA says that there is a header.
+	flagHeader = 2
 )
 
 // header is a frame's header without its length, which the ring knows.
@@ -94,33 +96,35 @@ const (
 	maxTextLen = 1024
 )
 
-// OPEN's payload: codec length u8, codec, name length u8, name.
+// OPEN's payload: codec length u8, codec, name length u8, name, and the header where there is one.
 
-func openSize(codec, name string) int { return 2 + len(codec) + len(name) }
+func openSize(codec, name, header string) int { return 2 + len(codec) + len(name) + len(header) }
 
-func putOpen(b []byte, codec, name string) {
+func putOpen(b []byte, codec, name, header string) {
 	b[0] = byte(len(codec))
 	n := 1 + copy(b[1:], codec)
 	b[n] = byte(len(name))
-	copy(b[n+1:], name)
+	n += 1 + copy(b[n+1:], name)
+	copy(b[n:], header)
 }
 
 var errOpenPayload = errors.New("OPEN's payload is malformed")
 
-// readOpen parses a private copy of OPEN's payload.
-func readOpen(b []byte) (codec, name string, err error) {
+// readOpen parses a private copy of OPEN's payload. rest is what comes after the name.
+func readOpen(b []byte) (codec, name string, rest []byte, err error) {
 	if len(b) < 1 || int(b[0]) > maxCodecLen || len(b) < 2+int(b[0]) {
-		return "", "", errOpenPayload
+		return "", "", nil, errOpenPayload
 	}
 	codec, b = string(b[1:1+b[0]]), b[1+b[0]:]
-	if len(b) != 1+int(b[0]) {
-		return "", "", errOpenPayload
+	if len(b) < 1+int(b[0]) {
+		return "", "", nil, errOpenPayload
 	}
-	name = string(b[1:])
+	n := 1 + int(b[0])
+	name, rest = string(b[1:n]), b[n:]
 	if name == "" || !utf8.ValidString(name) || !utf8.ValidString(codec) {
-		return "", "", errOpenPayload
+		return "", "", nil, errOpenPayload
 	}
-	return codec, name, nil
+	return codec, name, rest, nil
 }
 
 // cutText shortens a reason's text to what a frame may carry, at a rune.

@@ -151,6 +151,14 @@ func decodeStep(b []byte) frame {
 	case 2:
 		f.payload = orderPayload
 	case 3:
+		if f.typ == frameData && b[1]&32 != 0 { // a table
+			f.arg = uint32(b[1] & 3)
+			f.payload = many(f.arg)
+			if b[1]&16 != 0 {
+				f.payload = line(1, b[2]&7, uint16(b[2]>>6), fuzzIDs[b[3]&15], uint32(b[3]>>4)) + many(2)
+			}
+			return f
+		}
 		f.payload = strings.Repeat("z", int(b[1]&0x3f)*40)
 	}
 	if f.typ == frameData && b[3]&0x40 == 0 {

@@ -66,8 +66,18 @@ func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
 			return
 		}
 		*v = zero
-		if err = decodeInto(r.enc, payload, c, v); err == nil {
-			err = h.f(s.ctx, v)
+		ctx := s.ctx
+		var head Header
+		if c != nil && c.header != nil {
+			head = c.header
+			ctx = context.WithValue(ctx, headerKey{}, head)
+		}
+		err = decodeInto(r.enc, payload, c, v)
+		if err == nil && r.p.intercepted {
+			err = r.interceptReceive(ctx, v, head)
+		}
+		if err == nil {
+			err = h.f(ctx, v)
 		}
 		if err != nil {
 			_ = r.close(err)

@@ -308,7 +308,27 @@ var violations = []struct {
 	{"DATA for the highest id", []frame{{typ: frameData, channel: 1<<32 - 1}}, "4294967295"},
 	{"DATA for a channel of the victim's", []frame{{typ: frameData, channel: outID}}, "channel 2"},
 	{"DATA for one the victim never opened", []frame{{typ: frameData, channel: 100}}, "channel 100"},
-	{"DATA with a flag", []frame{{typ: frameData, flags: 2, channel: inID, payload: orderPayload}}, "flags"},
+	{"DATA with a flag", []frame{{typ: frameData, flags: 4, channel: inID, payload: orderPayload}}, "flags"},
+	{"DATA with a header that ends early", []frame{{typ: frameData, flags: 2, channel: inID, payload: "\x09\x00\x01k\x01\x00"}}, "header"},
+	{"DATA with an empty header", []frame{{typ: frameData, flags: 2, channel: inID, payload: "\x00\x00"}}, "header"},
+	{"DATA with a key twice", []frame{{typ: frameData, flags: 2, channel: inID, payload: "\x08\x00\x01k\x00\x00\x01k\x00\x00"}}, "header"},
+	{"a table that is longer than its frame", []frame{tabled(2, line(1, 1, 0, 9, 0))}, "table"},
+	{"a table of 4 Gi entries", []frame{tabled(1<<32-1, line(1, 1, 0, 9, 0))}, "table"},
+	{"an entry of an unknown kind", []frame{tabled(1, line(1, 99, 0, 9, 0))}, "kind 99"},
+	{"an entry of kind 0", []frame{tabled(1, line(1, 0, 0, 9, 0))}, "kind 0"},
+	{"reference 0", []frame{tabled(1, line(0, 1, 0, 9, 0))}, "malformed"},
+	{"a reference twice", []frame{tabled(2, line(1, 1, 0, 9, 0)+line(1, 2, 0, 11, 0))}, "twice"},
+	{"a reference twice in a long table", []frame{tabled(9, many(8)+line(3, 2, 0, 99, 0))}, "twice"},
+	{"an entry with flags", []frame{tabled(1, line(1, 1, 128, 9, 0))}, "malformed"},
+	{"an entry of channel 0", []frame{tabled(1, line(1, 2, 0, 0, 0))}, "malformed"},
+	{"an entry of the victim's channel", []frame{tabled(1, line(1, 2, 0, 8, 0))}, "channel 8"},
+	{"an entry of a channel that was opened", []frame{tabled(1, line(1, 2, 0, inID, 0))}, "OPEN of channel 1"},
+	{"a channel twice in a table", []frame{tabled(2, line(1, 1, 0, 9, 0)+line(2, 2, 0, 9, 0))}, "channel 9"},
+	{"a duplex of one channel", []frame{tabled(1, line(1, 3, 2, 9, 9))}, "channel 9"},
+	{"a descriptor without one", []frame{tabled(1, line(1, 4, 0, 0, 0))}, "attachments"},
+	{"a descriptor that does not come", []frame{with1(tabled(1, line(1, 4, 0, 0, 0)), 1, 0)}, "attachments"},
+	{"a descriptor without an entry", []frame{with1(tabled(1, line(1, 1, 0, 9, 0)), 1, 1)}, "attachments"},
+	{"a local value from elsewhere", []frame{with1(tabled(1, line(1, 6, 0, 0, 0)), 1, 1)}, "local value"},
 	{"DATA with an attachment", []frame{{
 		typ: frameData, attachments: 1, give: 1, channel: inID, payload: orderPayload,
 	}}, "1 attachments"},
@@ -619,4 +639,32 @@ func TestACorruptRingEndsTheSessionByName(t *testing.T) {
 	_, err := engine.Accept[order](watchdog(t), sess, "x")
 	wantErr(t, err, engine.ErrProtocol)
 	get(t, over)
+}
+
+// tabled is a message for the victim with a table of n entries.
+func tabled(n uint32, table string) frame {
+	return frame{typ: frameData, channel: inID, arg: n, payload: table}
+}
+
+// with1 adds attachments to a frame, of which some are given.
+func with1(f frame, attachments uint16, give int) frame {
+	f.attachments, f.give = attachments, give
+	return f
+}
+
+// line is an entry of a table.
+func line(ref uint32, kind byte, flags uint16, channel, second uint32) string {
+	b := binary.LittleEndian.AppendUint32(nil, ref)
+	b = append(b, kind, 0)
+	b = binary.LittleEndian.AppendUint16(b, flags)
+	b = binary.LittleEndian.AppendUint32(b, channel)
+	return string(binary.LittleEndian.AppendUint32(b, second))
+}
+
+// many is a table of n entries, of receivers that begin with channel 9.
+func many(n uint32) (table string) {
+	for i := range n {
+		table += line(i+1, 2, 0, 9+2*i, 0)
+	}
+	return table
 }

@@ -222,7 +222,7 @@ func (s *Session) laneAnswered(h header, payload []byte) error {
 }
 
 // laneOffered handles OPEN of a lane. Called with the rx token held.
-func (s *Session) laneOffered(h header, codec, name string) error {
+func (s *Session) laneOffered(h header, codec, name string, header Header) error {
 	p := s.port
 	offer, err := p.bell.Take(int(h.attachments))
 	if exhausted(err) {
@@ -251,6 +251,7 @@ func (s *Session) laneOffered(h header, codec, name string) error {
 	}
 	lane := s.newLane(link, h.channel, true)
 	r := newRecvEnd(lane, h.channel, name, codec, 0, s.limits.MaxMessage)
+	r.header = header
 	r.born = time.Now().UnixNano()
 	lane.addRecv(r)
 	if err := s.addLane(lane); err != nil {
@@ -310,6 +311,7 @@ func (s *Session) newLane(l *Link, id uint32, byPeer bool) *port {
 	lane := newPort(l, nil, newSpinner(s.eng.cfg.Wait, s.eng.cfg.SpinFor, &s.eng.spinners))
 	lane.owner = &laneOwner{s, lane, id, byPeer}
 	lane.single = true
+	lane.intercepted = s.eng.intercepts()
 	return lane
 }
 

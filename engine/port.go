@@ -66,8 +66,8 @@ type port struct {
 
 	open    atomic.Int32 // channels, and lanes of the session whose port this is
 	drained atomic.Pointer[drainCondition]
-	// single: the port ends with its one channel. Constant.
-	single bool
+	// single: the port ends with its one channel. Constant, as intercepted, which says that interceptors see its messages.
+	single, intercepted bool
 	// bye is the GOAWAY that whoever has the tx token has yet to send.
 	bye atomic.Pointer[control]
 	// spaceFor is the channel for whose message the holder of the tx token waits, if it is for one. Under the tx token.
@@ -121,12 +121,12 @@ type control struct {
 	h       header
 	payload string
 	// open, if set, is OPEN's payload.
-	codec, name string
+	codec, name, header string
 }
 
 func (c *control) size() int {
 	if c.h.typ == frameOpen {
-		return HeaderSize + openSize(c.codec, c.name)
+		return HeaderSize + openSize(c.codec, c.name, c.header)
 	}
 	return HeaderSize + len(c.payload)
 }
@@ -521,7 +521,7 @@ func (p *port) writeFrame(c *control) error {
 	}
 	putHeader(b, c.h.kind(), c.h.channel, c.h.arg)
 	if c.h.typ == frameOpen {
-		putOpen(b[HeaderSize:], c.codec, c.name)
+		putOpen(b[HeaderSize:], c.codec, c.name, c.header)
 	} else {
 		copy(b[HeaderSize:], c.payload)
 	}

@@ -49,12 +49,13 @@ type recvEnd struct {
 	// arrived is the cargo of the message that was just read in place. Under the rx token.
 	arrived *Cargo
 
-	enc  *encoding // nil where nobody decodes: a forwarder's
-	pair *pair     // Pipe's
-	key  uint32    // by which messages refer to it
-	born int64     // Unix time in nanoseconds; 0 for an answer's
+	header Header
+	enc    *encoding // nil where nobody decodes: a forwarder's
+	pair   *pair     // Pipe's
+	key    uint32    // by which messages refer to it
+	born   int64     // Unix time in nanoseconds; 0 for an answer's
 
-	_ [384 - 264]byte // as in port
+	_ [384 - 272]byte // as in port
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {

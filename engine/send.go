@@ -29,6 +29,8 @@ type sendEnd struct {
 	call  *recvEnd // Call's: where the answer goes to
 	key   uint32   // by which messages refer to it
 	born  int64    // as recvEnd's
+	// by is when the answer is wanted, in Unix nanoseconds; 0: whenever. A call's has here how many microseconds there are.
+	by int64
 
 	// Under the tx token.
 	sent     uint64
@@ -47,7 +49,7 @@ type sendEnd struct {
 	closing *control // the CLOSE that is due
 	opening *control // the OPEN that is due; the end has no id, and is not in port.sends, until it is written
 
-	_ [256 - 200]byte // as in port
+	_ [256 - 208]byte // as in port
 }
 
 func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {

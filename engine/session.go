@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"reflect"
 	"sync"
@@ -91,6 +92,7 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.port = newPort(l, s, newSpinner(eng.cfg.Wait, eng.cfg.SpinFor, &eng.spinners))
+	s.port.intercepted = eng.intercepts()
 	if err := eng.add(s); err != nil {
 		l.Bell.Shutdown()
 		_ = l.Bell.Close()
@@ -281,11 +283,18 @@ func (s *Session) handleFrame(h header, payload []byte) error {
 
 // opened handles OPEN: the peer will send on a new channel.
 func (s *Session) opened(h header, payload []byte) error {
-	lane := h.flags == flagLane
-	if h.flags&^flagLane != 0 || h.arg != 0 || (h.attachments != 0) != lane || len(payload) > 2+MaxNameLen+maxCodecLen {
+	lane := h.flags&flagLane != 0
+	if h.flags&^(flagLane|flagHeader) != 0 || h.arg != 0 || (h.attachments != 0) != lane || len(payload) > 2+MaxNameLen+maxCodecLen+2+maxHeader {
 		return violation("OPEN of channel %d is malformed", h.channel)
 	}
-	codec, name, err := readOpen(append([]byte(nil), payload...))
+	codec, name, rest, err := readOpen(append([]byte(nil), payload...))
+	var header Header
+	if err == nil && h.flags&flagHeader != 0 {
+		header, rest, err = readHeaders(rest)
+	}
+	if err == nil && len(rest) != 0 {
+		err = errOpenPayload
+	}
 	if err != nil {
 		return &ProtocolError{What: fmt.Sprintf("OPEN of channel %d", h.channel), Err: err}
 	}
@@ -293,9 +302,10 @@ func (s *Session) opened(h header, payload []byte) error {
 		return err
 	}
 	if lane {
-		err = s.laneOffered(h, codec, name)
+		err = s.laneOffered(h, codec, name, header)
 	} else {
 		r := newRecvEnd(s.port, h.channel, name, codec, s.limits.Window, s.limits.MaxMessage)
+		r.header = header
 		r.born = time.Now().UnixNano()
 		s.port.mu.Lock()
 		s.port.addRecv(r)
@@ -381,7 +391,7 @@ func (s *Session) mayOffer(name string) error {
 }
 
 // open opens a channel in the session's ring.
-func (s *Session) open(name string, enc *encoding) (*sendEnd, error) {
+func (s *Session) open(name string, enc *encoding, header []byte) (*sendEnd, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -401,11 +411,19 @@ func (s *Session) open(name string, enc *encoding) (*sendEnd, error) {
 		return nil, err
 	}
 	s.opening++
-	end.opening = &control{h: header{typ: frameOpen}, codec: enc.codec, name: name}
+	end.opening = newOpening(enc, name, header, 0)
 	p.queueControl(end, &end.queued)
 	p.mu.Unlock()
 	p.flushControl()
 	return end, nil
+}
+
+// newOpening returns the OPEN of a channel that has no id yet.
+func newOpening(enc *encoding, name string, head []byte, flags uint8) *control {
+	if len(head) != 0 {
+		flags |= flagHeader
+	}
+	return &control{h: header{typ: frameOpen, flags: flags}, codec: enc.codec, name: name, header: string(head)}
 }
 
 // mayOpen returns why no channel can be opened beside count others, or nil. Called with port.mu held.
@@ -508,6 +526,27 @@ func Open[T any](ctx context.Context, s *Session, name string) (Sender[T], error
 type OpenOptions struct {
 	// Codec encodes the messages. The receiver's engine must know it: see Config.Codecs. nil: Config.Codec.
 	Codec codec.Codec
+	// Header travels with the opening: see Receiver.Header.
+	Header Header
+}
+
+// openHeader returns the encoded header that a channel is opened with.
+func (s *Session) openHeader(ctx context.Context, name string, o *OpenOptions) ([]byte, error) {
+	var h Header
+	if o != nil {
+		h = o.Header
+	}
+	if len(s.eng.cfg.Interceptors) != 0 {
+		op := Opening{Session: s, Name: name, Header: maps.Clone(h)}
+		if op.Header == nil {
+			op.Header = Header{}
+		}
+		if err := s.eng.interceptOpen(ctx, &op); err != nil {
+			return nil, err
+		}
+		h = op.Header
+	}
+	return h.appendTo(nil)
 }
 
 // OpenWith is Open with options.
@@ -526,7 +565,11 @@ func OpenWith[T any](ctx context.Context, s *Session, name string, o *OpenOption
 	if err := ctx.Err(); err != nil {
 		return Sender[T]{}, err
 	}
-	end, err := s.open(name, enc)
+	head, err := s.openHeader(ctx, name, o)
+	if err != nil {
+		return Sender[T]{}, err
+	}
+	end, err := s.open(name, enc, head)
 	if err != nil {
 		return Sender[T]{}, err
 	}
@@ -545,6 +588,12 @@ func Accept[T any](ctx context.Context, s *Session, name string) (Receiver[T], e
 	}
 	if err := useReceiver[T](end); err != nil {
 		return Receiver[T]{}, err
+	}
+	if len(s.eng.cfg.Interceptors) != 0 {
+		if err := s.eng.interceptOpen(ctx, &Opening{Session: s, Name: name, Header: end.header, Accepted: true}); err != nil {
+			_ = end.close(&ChannelError{Code: CodeRefused, Text: err.Error()})
+			return Receiver[T]{}, err
+		}
 	}
 	return Receiver[T]{end: end}, nil
 }

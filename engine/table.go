@@ -87,7 +87,7 @@ func readEntry(b []byte) (entry, error) {
 	default:
 		return e, fmt.Errorf("table entry of unknown %v", e.kind)
 	}
-	if e.ref == 0 || !channels || e.flags&^flags != 0 || (e.second != 0) != (e.kind == kindDuplex) {
+	if e.ref == 0 || !channels || e.flags&^flags != 0 || e.second != 0 != (e.kind == kindDuplex) && (e.kind != kindSender || e.flags&entryOnce == 0) {
 		return e, fmt.Errorf("table entry of a %v is malformed", e.kind)
 	}
 	return e, nil

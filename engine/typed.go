@@ -87,7 +87,7 @@ func (r Receiver[T]) Receive(ctx context.Context, v *T) error {
 			return err
 		}
 	}
-	return receiveMessage(ctx, r.end, v)
+	return receiveMessage(ctx, r.end, v, nil)
 }
 
 // All returns the messages until the end of the channel. The message is good until the next turn of the loop: each turn decodes into

@@ -1,0 +1,161 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/transports/inmem"
+)
+
+func TestHeadersTravelWithOpeningsAndMessages(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, err := engine.OpenWith[order](ctx, a, "x", &engine.OpenOptions{Header: engine.Header{"tenant": "blue", "empty": ""}})
+	check(t, err)
+	r := must(engine.Accept[order](ctx, b, "x"))
+	if h := r.Header(); len(h) != 2 || h["tenant"] != "blue" {
+		t.Error(h)
+	}
+	check(t, s.SendWith(ctx, &order{ID: 1}, &engine.SendOptions{Header: engine.Header{"trace": "abc"}}))
+	check(t, s.Send(ctx, &order{ID: 2}))
+	check(t, s.SendWith(ctx, &order{ID: 3}, &engine.SendOptions{Last: true}))
+	wantErr(t, s.Send(ctx, &order{}), os.ErrClosed)
+	var o order
+	var m engine.Meta
+	check(t, r.ReceiveWith(ctx, &o, &m))
+	if o.ID != 1 || m.Header["trace"] != "abc" {
+		t.Error(o, m)
+	}
+	check(t, r.ReceiveWith(ctx, &o, &m))
+	if o.ID != 2 || m.Header != nil {
+		t.Error(o, m)
+	}
+	check(t, r.Receive(ctx, &o))
+	wantErr(t, r.Receive(ctx, &o), io.EOF)
+}
+
+func TestAHeaderThatIsTooLargeIsRefusedByName(t *testing.T) {
+	ctx := watchdog(t)
+	a, _ := pair(t, nil)
+	s := must(engine.Open[order](ctx, a, "x"))
+	for _, h := range []engine.Header{{"": "x"}, {strings.Repeat("k", 256): ""}, {"k": strings.Repeat("v", 8200)}, {"k": "\xff"}} {
+		if err := s.SendWith(ctx, &order{}, &engine.SendOptions{Header: h}); err == nil {
+			t.Errorf("%.20v was sent", h)
+		}
+		if _, err := engine.OpenWith[order](ctx, a, "y", &engine.OpenOptions{Header: h}); err == nil {
+			t.Errorf("%.20v was opened", h)
+		}
+	}
+}
+
+func TestInterceptorsSeeAndRefuse(t *testing.T) {
+	ctx := watchdog(t)
+	var opened, sent, received atomic.Int32
+	eng := newEngine(t, engine.Config{Interceptors: []engine.Interceptor{{
+		Open: func(_ context.Context, o *engine.Opening) error {
+			opened.Add(1)
+			if !o.Accepted {
+				o.Header["who"] = "me"
+			} else if o.Name == "forbidden" {
+				return errors.New("not this one")
+			}
+			return nil
+		},
+		Send: func(_ context.Context, m *engine.Passing) error {
+			sent.Add(1)
+			m.Header["n"] = fmt.Sprint(m.Message.(*order).ID)
+			if m.Message.(*order).ID == 13 {
+				return errors.New("unlucky")
+			}
+			return nil
+		},
+		Receive: func(_ context.Context, m *engine.Passing) error {
+			received.Add(1)
+			if m.Header["n"] == "14" {
+				return errors.New("unwanted")
+			}
+			return nil
+		},
+	}}})
+	a, b := pair(t, &inmem.Options{Engine: eng})
+	s, r := channelOf[order](t, a, b, "x")
+	if r.Header()["who"] != "me" {
+		t.Error(r.Header())
+	}
+	for id := range uint64(16) {
+		err := s.Send(ctx, &order{ID: id})
+		if (err != nil) != (id == 13) {
+			t.Error(id, err)
+		}
+	}
+	for id := range uint64(16) {
+		if id == 13 {
+			continue
+		}
+		var o order
+		err := r.Receive(ctx, &o)
+		if (err != nil) != (id == 14) || o.ID != id {
+			t.Error(id, o, err)
+		}
+	}
+	if opened.Load() != 2 || sent.Load() != 16 || received.Load() != 15 {
+		t.Error(opened.Load(), sent.Load(), received.Load())
+	}
+	f := must(engine.Open[order](ctx, a, "forbidden"))
+	if _, err := engine.Accept[order](ctx, b, "forbidden"); err == nil || !strings.Contains(err.Error(), "not this one") {
+		t.Error(err)
+	}
+	var err error
+	for err == nil {
+		err = f.Send(ctx, &order{})
+	}
+	wantErr(t, err, engine.ErrRefused)
+}
+
+func TestAHandlerFindsTheHeaderInItsContext(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	got := make(chan engine.Header, 2)
+	check(t, engine.Handle(b, "x", func(ctx context.Context, _ *order) error {
+		got <- engine.HeaderFrom(ctx)
+		return nil
+	}))
+	s := must(engine.Open[order](ctx, a, "x"))
+	check(t, s.SendWith(ctx, &order{}, &engine.SendOptions{Header: engine.Header{"k": "v"}}))
+	check(t, s.Send(ctx, &order{}))
+	if h := get(t, got); h["k"] != "v" {
+		t.Error(h)
+	}
+	if h := get(t, got); h != nil {
+		t.Error(h)
+	}
+}
+
+func TestACallsDeadlineReachesWhoAnswers(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, r := channelOf[ask](t, a, b, "asks")
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	done := result(func() error {
+		q, o := ask{}, order{}
+		return engine.Call(short, s, &q, &q.Reply, &o)
+	})
+	var q ask
+	check(t, r.Receive(ctx, &q))
+	answering, stop := q.Reply.Context(ctx)
+	defer stop()
+	if by, ok := answering.Deadline(); !ok || time.Until(by) > 20*time.Millisecond {
+		t.Error(by, ok)
+	}
+	get(t, answering.Done())
+	wantErr(t, get(t, done), context.DeadlineExceeded)
+}
