@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"io"
 	"strconv"
 	"sync/atomic"
 
@@ -242,11 +243,15 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	}
 	r.inbox = append(r.inbox, l)
 	r.queued.Add(1)
-	p.mu.Unlock()
-	if h.flags&flagLast != 0 {
-		p.finished(r)
+	if h.flags&flagLast != 0 { // at once with the message: from then on the end of a Call may be used again
+		delete(p.recvs, r.id)
+		r.end(io.EOF)
+		p.over()
+		p.mu.Unlock()
+	} else {
+		p.mu.Unlock()
+		r.wake()
 	}
-	r.wake()
 	if handler != nil {
 		p.addBacklog(r)
 	}
