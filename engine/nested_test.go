@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tinylib/msgp/msgp"
@@ -285,6 +286,9 @@ func TestAStreamIsCopied(t *testing.T) {
 }
 
 func TestCallWhileAnotherPolls(t *testing.T) {
+
+// A call whose answer another call has read.
+func TestCallsAtTheSameTimeShareASession(t *testing.T) {
 	ctx := watchdog(t)
 	a, b := pair(t, nil)
 	s, r := channelOf[ask](t, a, b, "asks")
@@ -323,5 +327,27 @@ func TestASendersContextEndsWithTheSession(t *testing.T) {
 	get(t, c.Done())
 	if err := context.Cause(c); !errors.Is(err, engine.ErrSessionClosed) && !errors.Is(err, engine.ErrPeerGone) {
 		t.Error(err)
+	}
+
+		var q ask
+		for r.Receive(ctx, &q) == nil {
+			_ = q.Reply.Send(ctx, &order{ID: q.ID + 1})
+		}
+	}()
+	var callers sync.WaitGroup
+	for i := range uint64(8) {
+		callers.Go(func() {
+			for j := range uint64(300) {
+				q, o := ask{ID: i<<32 | j}, order{}
+				if err := engine.Call(ctx, s, &q, &q.Reply, &o); err != nil || o.ID != q.ID+1 {
+					t.Error(o, err)
+					return
+				}
+			}
+		})
+	}
+	callers.Wait()
+	if n := a.Ends() + b.Ends(); n != 2 {
+		t.Errorf("%d ends are open", n)
 	}
 }

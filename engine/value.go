@@ -276,6 +276,12 @@ func valueOf(f *fd.FD) (any, error) {
 		return f.Conn()
 	case fd.KindListener:
 		return f.Listener()
+	case fd.KindFile: // File would look whether it is a pipe
+		n, err := f.Disown()
+		if err != nil {
+			return nil, err
+		}
+		return os.NewFile(uintptr(n), "received"), nil
 	}
 	return f.File("received")
 }

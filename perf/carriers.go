@@ -67,10 +67,11 @@ type ask struct {
 	Reply engine.Sender[Message]
 }
 
-func (a *ask) MarshalMsg(b []byte) ([]byte, error)   { return marshalWith(&a.Message, &a.Reply, b) }
+func (a *ask) MarshalMsg(b []byte) ([]byte, error) { return marshalWith(&a.Message, &a.Reply, b) }
 func (a *ask) UnmarshalMsg(b []byte) ([]byte, error) { return unmarshalWith(&a.Message, &a.Reply, b) }
-func (a *ask) Msgsize() int                          { return a.Message.Msgsize() + a.Reply.Msgsize() }
-func (a *ask) Carry(c *engine.Cargo) error           { return a.Reply.Carry(c) }
+
+func (a *ask) Msgsize() int                { return a.Message.Msgsize() + a.Reply.Msgsize() }
+func (a *ask) Carry(c *engine.Cargo) error { return a.Reply.Carry(c) }
 
 // parcel is a Message that carries a descriptor.
 type parcel struct {
@@ -78,10 +79,12 @@ type parcel struct {
 	File engine.Carried[*os.File]
 }
 
-func (p *parcel) MarshalMsg(b []byte) ([]byte, error)   { return marshalWith(&p.Message, &p.File, b) }
+func (p *parcel) MarshalMsg(b []byte) ([]byte, error) { return marshalWith(&p.Message, &p.File, b) }
+
 func (p *parcel) UnmarshalMsg(b []byte) ([]byte, error) { return unmarshalWith(&p.Message, &p.File, b) }
-func (p *parcel) Msgsize() int                          { return p.Message.Msgsize() + p.File.Msgsize() }
-func (p *parcel) Carry(c *engine.Cargo) error           { return p.File.Carry(c) }
+
+func (p *parcel) Msgsize() int                { return p.Message.Msgsize() + p.File.Msgsize() }
+func (p *parcel) Carry(c *engine.Cargo) error { return p.File.Carry(c) }
 
 // offer is a Message that carries the writing end of a byte stream.
 type offer struct {
@@ -89,7 +92,9 @@ type offer struct {
 	Body engine.Carried[io.WriteCloser]
 }
 
-func (o *offer) MarshalMsg(b []byte) ([]byte, error)   { return marshalWith(&o.Message, &o.Body, b) }
+func (o *offer) MarshalMsg(b []byte) ([]byte, error) { return marshalWith(&o.Message, &o.Body, b) }
+
 func (o *offer) UnmarshalMsg(b []byte) ([]byte, error) { return unmarshalWith(&o.Message, &o.Body, b) }
-func (o *offer) Msgsize() int                          { return o.Message.Msgsize() + o.Body.Msgsize() }
-func (o *offer) Carry(c *engine.Cargo) error           { return o.Body.Carry(c) }
+
+func (o *offer) Msgsize() int                { return o.Message.Msgsize() + o.Body.Msgsize() }
+func (o *offer) Carry(c *engine.Cargo) error { return o.Body.Carry(c) }
