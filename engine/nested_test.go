@@ -286,9 +286,6 @@ func TestAStreamIsCopied(t *testing.T) {
 }
 
 func TestCallWhileAnotherPolls(t *testing.T) {
-
-// A call whose answer another call has read.
-func TestCallsAtTheSameTimeShareASession(t *testing.T) {
 	ctx := watchdog(t)
 	a, b := pair(t, nil)
 	s, r := channelOf[ask](t, a, b, "asks")
@@ -328,7 +325,14 @@ func TestASendersContextEndsWithTheSession(t *testing.T) {
 	if err := context.Cause(c); !errors.Is(err, engine.ErrSessionClosed) && !errors.Is(err, engine.ErrPeerGone) {
 		t.Error(err)
 	}
+}
 
+// A call whose answer another call has read.
+func TestCallsAtTheSameTimeShareASession(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, r := channelOf[ask](t, a, b, "asks")
+	go func() {
 		var q ask
 		for r.Receive(ctx, &q) == nil {
 			_ = q.Reply.Send(ctx, &order{ID: q.ID + 1})

@@ -28,6 +28,7 @@ func (s Sender[T]) carryOut(c *Cargo) (uint32, error) { return c.add(senderItem(
 func (r Receiver[T]) carryOut(c *Cargo) (uint32, error) {
 	return c.add(receiverItem(r.end, 0))
 }
+
 func (v Carried[T]) carryOut(c *Cargo) (uint32, error) {
 	if isNil(v.V) {
 		return 0, nil

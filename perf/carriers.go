@@ -67,7 +67,7 @@ type ask struct {
 	Reply engine.Sender[Message]
 }
 
-func (a *ask) MarshalMsg(b []byte) ([]byte, error) { return marshalWith(&a.Message, &a.Reply, b) }
+func (a *ask) MarshalMsg(b []byte) ([]byte, error)   { return marshalWith(&a.Message, &a.Reply, b) }
 func (a *ask) UnmarshalMsg(b []byte) ([]byte, error) { return unmarshalWith(&a.Message, &a.Reply, b) }
 
 func (a *ask) Msgsize() int                { return a.Message.Msgsize() + a.Reply.Msgsize() }
