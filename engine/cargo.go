@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/corechan/corechan/fd"
 )
@@ -243,14 +244,20 @@ func (it *item) claim(q *pair) (bool, error) {
 func (r *recvEnd) place(p *port, id, window, maxMessage uint32) {
 	r.p, r.id, r.window, r.maxFrame = p, id, uint64(window), HeaderSize+int(maxMessage)
 	r.granted.Store(uint64(window))
-	p.recvs[id] = r
+	if r.born == 0 && r.key != 0 { // not a call's
+		r.born = time.Now().UnixNano()
+	}
+	p.addRecv(r)
 }
 
 // place makes the end one of a session's. Called with port.mu held.
 func (s *sendEnd) place(p *port, id uint32, owner *Session) {
 	s.p, s.id, s.flow, s.maxMessage = p, id, true, owner.maxMessage(owner.link.MaxRecord)
 	s.granted.Store(uint64(owner.link.PeerLimits.Window))
-	p.sends[id] = s
+	if !s.once {
+		s.born = time.Now().UnixNano()
+	}
+	p.addSend(s)
 }
 
 // unbind undoes bind.
@@ -259,10 +266,10 @@ func (c *Cargo) unbind(p *port) {
 	for i := range c.items {
 		it := &c.items[i]
 		if it.nearR != nil {
-			delete(p.recvs, it.nearR.id)
+			p.removeRecv(it.nearR)
 		}
 		if it.nearS != nil {
-			delete(p.sends, it.nearS.id)
+			p.removeSend(it.nearS)
 		}
 		if it.pair != nil {
 			it.pair.r.p, it.pair.s.p = nil, nil

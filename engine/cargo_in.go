@@ -145,14 +145,17 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 	unclaimed := s.references.Add(1) > int64(s.limits.References)
 	p.mu.Unlock()
 	it.counted = s
+	code := CodeLimit
 	switch {
+	case s.draining.Load():
+		it.err, code = ErrDraining, CodeDrained
 	case over:
 		it.err = &LimitError{What: "open channels", Limit: uint64(s.limits.Channels), Hint: "raise Limits.Channels"}
 	case unclaimed:
 		it.err = &LimitError{What: "channels in messages that nobody has received", Limit: uint64(s.limits.References)}
 	}
 	if it.err != nil {
-		it.refuseWith(&ChannelError{Code: CodeLimit, Text: it.err.Error()})
+		it.refuseWith(&ChannelError{Code: code, Text: it.err.Error()})
 	}
 	return nil
 }
@@ -291,7 +294,7 @@ func (p *port) finished(r *recvEnd) {
 
 // finishedLocked is finished with port.mu held.
 func (p *port) finishedLocked(r *recvEnd) {
-	delete(p.recvs, r.id)
+	p.removeRecv(r)
 	r.end(io.EOF)
 	p.over()
 }

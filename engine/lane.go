@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
 	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/ring"
@@ -150,7 +151,8 @@ func (s *Session) openLane(ctx context.Context, name string, enc *encoding, o *L
 	lane := s.newLane(link, id, false)
 	end := newSendEnd(lane, id, name, s.maxMessage(link.MaxRecord))
 	end.setEncoding(enc)
-	lane.sends[id] = end
+	end.born = time.Now().UnixNano()
+	lane.addSend(end)
 	if err := s.addLane(lane); err != nil {
 		return nil, err
 	}
@@ -249,7 +251,8 @@ func (s *Session) laneOffered(h header, codec, name string) error {
 	}
 	lane := s.newLane(link, h.channel, true)
 	r := newRecvEnd(lane, h.channel, name, codec, 0, s.limits.MaxMessage)
-	lane.recvs[h.channel] = r
+	r.born = time.Now().UnixNano()
+	lane.addRecv(r)
 	if err := s.addLane(lane); err != nil {
 		closeAll(answer)
 		return err
@@ -320,6 +323,7 @@ func (s *Session) addLane(lane *port) error {
 			s.lanes = map[*port]struct{}{}
 		}
 		s.lanes[lane] = struct{}{}
+		p.open.Add(1)
 	}
 	p.mu.Unlock()
 	if err != nil {
@@ -351,7 +355,10 @@ func (o *laneOwner) everOpened(id uint32) bool { return id == o.id }
 
 func (o *laneOwner) portFailed(error) {
 	o.s.port.mu.Lock()
-	delete(o.s.lanes, o.lane)
+	if _, ok := o.s.lanes[o.lane]; ok {
+		delete(o.s.lanes, o.lane)
+		o.s.port.closedOne()
+	}
 	o.s.port.mu.Unlock()
 	o.s.removeIfOver()
 }

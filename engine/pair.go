@@ -106,8 +106,8 @@ func (q *pair) settleHere() {
 	rx := newPort(pipeLink(b, a, bellB), pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
 	q.s.p, q.s.id = tx, 1
 	q.r.p, q.r.id = rx, 1
-	tx.sends[1] = q.s
-	rx.recvs[1] = q.r
+	tx.addSend(q.s)
+	rx.addRecv(q.r)
 	q.state.Store(pairSettled)
 	close(q.settled)
 }

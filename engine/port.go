@@ -64,6 +64,8 @@ type port struct {
 	due      []controller // ends with a control frame to send
 	tornDown bool
 
+	open    atomic.Int32 // channels, and lanes of the session whose port this is
+	drained atomic.Pointer[drainCondition]
 	// single: the port ends with its one channel. Constant.
 	single bool
 	// bye is the GOAWAY that whoever has the tx token has yet to send.
@@ -75,7 +77,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 568]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 584]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -152,6 +154,39 @@ func (p *port) afterArm() {
 func (p *port) fence() {
 	if p.barrier == nil {
 		p.fences.Add(1)
+	}
+}
+
+// addRecv, addSend, removeRecv and removeSend keep the maps, and count what is open. Called with mu held.
+func (p *port) addRecv(r *recvEnd) {
+	p.recvs[r.id] = r
+	p.open.Add(1)
+}
+
+func (p *port) addSend(s *sendEnd) {
+	p.sends[s.id] = s
+	p.open.Add(1)
+}
+
+func (p *port) removeRecv(r *recvEnd) {
+	if p.recvs[r.id] == r {
+		delete(p.recvs, r.id)
+		p.closedOne()
+	}
+}
+
+func (p *port) removeSend(s *sendEnd) {
+	if p.sends[s.id] == s {
+		delete(p.sends, s.id)
+		p.closedOne()
+	}
+}
+
+func (p *port) closedOne() {
+	if p.open.Add(-1) == 0 {
+		if d := p.drained.Load(); d != nil {
+			d.wake()
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/bytebufferpool"
 
+	"github.com/corechan/corechan/internal/atomics"
 	"github.com/corechan/corechan/ring"
 )
 
@@ -23,6 +24,7 @@ type recvEnd struct {
 
 	// Under the rx token.
 	received uint64 // bytes of frames
+	messages uint64
 	owedHere uint64 // read in place, not granted again yet
 
 	granted atomic.Uint64
@@ -50,8 +52,9 @@ type recvEnd struct {
 	enc  *encoding // nil where nobody decodes: a forwarder's
 	pair *pair     // Pipe's
 	key  uint32    // by which messages refer to it
+	born int64     // Unix time in nanoseconds; 0 for an answer's
 
-	_ [256 - 248]byte // as in port
+	_ [384 - 264]byte // as in port
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
@@ -188,7 +191,8 @@ func (r *recvEnd) charge(frame int) bool {
 		return false
 	}
 	n := uint64(ring.Stride(frame))
-	r.received += n
+	atomics.Set(&r.received, r.received+n)
+	atomics.Set(&r.messages, r.messages+1)
 	r.owedHere += n // of no consequence without a window
 	return true
 }
@@ -207,7 +211,8 @@ func (r *recvEnd) account(frame int) error {
 		}
 		r.owedHere += n
 	}
-	r.received += n
+	atomics.Set(&r.received, r.received+n)
+	atomics.Set(&r.messages, r.messages+1)
 	return nil
 }
 
@@ -277,9 +282,9 @@ func (p *port) closed(h header, payload []byte) error {
 	text := string(payload)
 	p.mu.Lock()
 	r := p.recvs[h.channel]
-	delete(p.recvs, h.channel)
 	var handler func([]byte, *Cargo, error)
 	if r != nil {
+		p.removeRecv(r)
 		r.end(endOf(Code(h.arg), text))
 		handler = r.handler
 		p.over()
@@ -385,7 +390,7 @@ func (r *recvEnd) close(reason error) error {
 		r.end(errClosed)
 		r.resetting = &control{h: header{typ: frameReset, channel: r.id, arg: uint32(code)}, payload: text}
 	}
-	delete(p.recvs, r.id)
+	p.removeRecv(r)
 	p.mu.Unlock()
 	for _, l := range unread {
 		inboxes.Put(l.buf)

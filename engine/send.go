@@ -7,6 +7,7 @@ import (
 	"math"
 	"sync/atomic"
 
+	"github.com/corechan/corechan/internal/atomics"
 	"github.com/corechan/corechan/ring"
 )
 
@@ -27,11 +28,12 @@ type sendEnd struct {
 	pair  *pair    // Pipe's
 	call  *recvEnd // Call's: where the answer goes to
 	key   uint32   // by which messages refer to it
+	born  int64    // as recvEnd's
 
 	// Under the tx token.
-	sent  uint64
-	count uint32 // messages; see peek
-	slot  *byte  // the slot that is held
+	sent     uint64
+	messages uint64
+	slot     *byte // the slot that is held
 
 	granted atomic.Uint64
 	wanting atomic.Uint64         // a sender waits until more than this is granted
@@ -45,7 +47,7 @@ type sendEnd struct {
 	closing *control // the CLOSE that is due
 	opening *control // the OPEN that is due; the end has no id, and is not in port.sends, until it is written
 
-	_ [256 - 192]byte // as in port
+	_ [256 - 200]byte // as in port
 }
 
 func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
@@ -108,7 +110,7 @@ func (s *sendEnd) reserve(ctx context.Context, n int) ([]byte, error) {
 			return nil, s.because(ctx, err)
 		}
 	}
-	if s.count++; s.count%peekEvery == 0 {
+	if s.messages%peekEvery == peekEvery-1 {
 		p.peek(ctx)
 	}
 	if s.ended.Load() == nil && n <= s.maxMessage && s.sent < s.granted.Load() && p.attention.Load() == 0 {
@@ -216,7 +218,8 @@ func (s *sendEnd) commit(n int) {
 	p := s.p
 	p.prod.CommitFrame(HeaderSize+n, kindData, uint64(s.id))
 	p.prod.Publish()
-	s.sent += uint64(ring.Stride(HeaderSize + n))
+	atomics.Set(&s.sent, s.sent+uint64(ring.Stride(HeaderSize+n)))
+	atomics.Set(&s.messages, s.messages+1)
 	p.giveTx()
 }
 
@@ -226,12 +229,13 @@ func (s *sendEnd) commitAs(n int, kind, arg uint32) {
 	p := s.p
 	p.prod.CommitFrame(HeaderSize+n, kind, uint64(s.id)|uint64(arg)<<32)
 	p.prod.Publish()
-	s.sent += uint64(ring.Stride(HeaderSize + n))
+	atomics.Set(&s.sent, s.sent+uint64(ring.Stride(HeaderSize+n)))
+	atomics.Set(&s.messages, s.messages+1)
 	if kind>>8&flagLast != 0 {
 		p.mu.Lock()
 		s.closed = true
 		s.end(errClosed)
-		delete(p.sends, s.id)
+		p.removeSend(s)
 		p.over()
 		p.mu.Unlock()
 	}
@@ -273,7 +277,7 @@ func (s *sendEnd) nextControl() (control, bool) {
 			o.opening--
 			s.id = o.nextID()
 			s.opening.h.channel = s.id
-			s.p.sends[s.id] = s
+			s.p.addSend(s)
 		}
 		return *s.opening, true
 	case s.closing != nil:
@@ -297,7 +301,7 @@ func (s *sendEnd) sentControl(c control) {
 		return
 	}
 	s.closing = nil
-	delete(s.p.sends, s.id)
+	s.p.removeSend(s)
 	s.p.over()
 }
 
@@ -339,7 +343,7 @@ func (p *port) reset(h header, payload []byte) error {
 	s := p.sends[h.channel]
 	if s != nil {
 		s.closing = nil // nobody would read it
-		delete(p.sends, h.channel)
+		p.removeSend(s)
 		p.over()
 	}
 	p.mu.Unlock()

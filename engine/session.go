@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/corechan/corechan/engine/codec"
@@ -58,6 +59,8 @@ type Session struct {
 	done   chan struct{} // closed when the peer is gone or the session failed
 	isDone atomic.Bool
 	gone   atomic.Bool
+	// draining: see Drain.
+	draining atomic.Bool
 
 	running sync.Mutex // while a loop is chosen; before all others
 }
@@ -294,8 +297,9 @@ func (s *Session) opened(h header, payload []byte) error {
 		err = s.laneOffered(h, codec, name)
 	} else {
 		r := newRecvEnd(s.port, h.channel, name, codec, s.limits.Window, s.limits.MaxMessage)
+		r.born = time.Now().UnixNano()
 		s.port.mu.Lock()
-		s.port.recvs[h.channel] = r
+		s.port.addRecv(r)
 		s.port.mu.Unlock()
 		s.offer(r)
 	}
@@ -343,10 +347,14 @@ func (s *Session) offer(r *recvEnd) {
 	if r.p == p && len(p.recvs) > s.limits.Channels {
 		err = &LimitError{What: "open channels", Limit: uint64(s.limits.Channels)}
 	}
+	code := CodeLimit
+	if s.draining.Load() {
+		err, code = ErrDraining, CodeDrained
+	}
 	if err != nil {
 		p.mu.Unlock()
 		s.log.Warn("channel refused", "peer", s.link.Peer.Addr, "channel", r.name, "reason", err)
-		_ = r.close(&ChannelError{Code: CodeLimit, Text: err.Error()})
+		_ = r.close(&ChannelError{Code: code, Text: err.Error()})
 		return
 	}
 	if handled {
@@ -384,6 +392,7 @@ func (s *Session) open(name string, enc *encoding) (*sendEnd, error) {
 	p := s.port
 	end := newSendEnd(p, 0, name, s.maxMessage(s.link.MaxRecord))
 	end.setEncoding(enc)
+	end.born = time.Now().UnixNano()
 	end.flow = true
 	end.granted.Store(uint64(s.link.PeerLimits.Window))
 
@@ -407,6 +416,8 @@ func (s *Session) mayOpen(count int) error {
 		return s.port.err
 	case s.gone.Load():
 		return ErrPeerGone
+	case s.draining.Load():
+		return ErrDraining
 	case count >= s.limits.Channels:
 		return &LimitError{What: "open channels", Limit: uint64(s.limits.Channels), Hint: "raise Limits.Channels"}
 	}
