@@ -193,6 +193,10 @@ func groups() []group {
 			testRefusalsGoThroughAHop,
 			testWhatTheHopCannotForwardIsRefused,
 		}},
+		{"drain", []test{
+			testADrainLetsChannelsFinish,
+			testADrainingSessionTakesNoChannels,
+		}},
 		{"storms", []test{
 			testBothSidesDoEverythingAtOnce,
 			testACutEndsEverything,
