@@ -30,7 +30,8 @@ func testADrainLetsChannelsFinish(t *T) {
 	}
 	t.check(s.Close())
 	t.want(r.Receive(t.ctx, &parcel{}), io.EOF)
-	t.polled(l.A)
+	_, err := engine.Accept[note](t.ctx, l.A, "never")
+	t.want(err, engine.ErrSessionClosed)
 	t.check(get(t, drained))
 	get(t, l.A.Done())
 	t.want(l.A.Err(), engine.ErrSessionClosed)
