@@ -75,9 +75,23 @@ func (c *Cargo) add(it item) (ref uint32, err error) {
 		if o.ref == it.ref {
 			return 0, fmt.Errorf("engine: two values carried under the number %d", it.ref)
 		}
+		if q := it.ofPair(); q != nil && q == o.ofPair() && !c.within {
+			q.settleHere() // both its ends go, so it has to be somewhere in between
+		}
 	}
 	c.items = append(c.items, it)
 	return it.ref, nil
+}
+
+// ofPair returns the pair whose end the item is on its way out, if it is one.
+func (it *item) ofPair() *pair {
+	switch {
+	case it.s != nil:
+		return it.s.pair
+	case it.r != nil:
+		return it.r.pair
+	}
+	return nil
 }
 
 // bind gives every item its place. Called with the tx token held and nothing left to fail but this. On error nothing is
@@ -90,6 +104,9 @@ func (c *Cargo) bind(p *port) error {
 	case pipeEnd:
 		err = c.bindLocal(p)
 	default:
+		if !c.carries() {
+			return nil
+		}
 		return fmt.Errorf("engine: a lane's messages carry no channels, streams or descriptors: %w; use Open", errors.ErrUnsupported)
 	}
 	if err != nil {

@@ -140,10 +140,11 @@ func (s *Session) CloseWith(reason error) error {
 	switch {
 	case p.failure() != nil:
 	case p.tx.try():
-		// Best effort: the peer that does not get it sees the socket close.
 		_, err := p.writeControl()
+		// It is sent by fail, once everything here has ended: a peer that hangs up at once must not be the reason. Best
+		// effort: the peer that does not get it sees the socket close.
 		if err == nil {
-			_ = p.writeFrame(bye)
+			p.bye.Store(bye)
 		}
 		p.giveTxAfterControl(err)
 	default: // who has the token sends it

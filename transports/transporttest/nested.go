@@ -289,11 +289,144 @@ func testAnEndThatWasUsedCanBeGivenAway(t *T) {
 func testAnOpenedChannelCanBeGivenAway(t *T) {
 	l1, l2 := t.connect(), t.connect()
 	s, r := channel[note](t, l1.A, l1.B)
+	last, seen := channel[note](t, l1.A, l1.B)
+	sendNumbers(t, s, 0, 50)
+	sendNumbers(t, last, 0, 1)
+	wantNumbers(t, seen, 0, 1) // so there are messages in the inbox
+	sendNumbers(t, s, 50, 60)  // and in the ring
+	wantNumbers(t, r, 0, 25)
 	got := pass(t, l2.A, l2.B, &parcel{Feed: r, Reply: s})
-	sendNumbers(t, got.Reply, 0, 100)
+	sendNumbers(t, got.Reply, 60, 100)
 	t.check(got.Reply.Close())
-	wantNumbers(t, got.Feed, 0, 100)
+	wantNumbers(t, got.Feed, 25, 100)
 	t.want(got.Feed.Receive(t.ctx, &note{}), io.EOF)
+}
+
+// testBothEndsOfAPipeCanBeGivenAway gives both ends to the peer, which then has a channel to itself.
+func testBothEndsOfAPipeCanBeGivenAway(t *T) {
+	t.sub("oneAfterTheOther", func(t *T) {
+		l := t.connect()
+		r, s := engine.Pipe[note]()
+		feed := pass(t, l.A, l.B, &parcel{Feed: r}).Feed
+		reply := pass(t, l.A, l.B, &parcel{Reply: s}).Reply
+		sendNumbers(t, reply, 0, 100)
+		t.check(reply.Close())
+		wantNumbers(t, feed, 0, 100)
+		t.want(feed.Receive(t.ctx, &note{}), io.EOF)
+	})
+	t.sub("toTwoPeers", func(t *T) {
+		l1, l2 := t.connect(), t.connect()
+		r, s := engine.Pipe[note]()
+		reply := pass(t, l1.A, l1.B, &parcel{Reply: s}).Reply
+		feed := pass(t, l2.A, l2.B, &parcel{Feed: r}).Feed
+		sendNumbers(t, reply, 0, 100)
+		t.check(reply.Close())
+		wantNumbers(t, feed, 0, 100)
+		t.want(feed.Receive(t.ctx, &note{}), io.EOF)
+	})
+	t.sub("inOneMessage", func(t *T) {
+		l := t.connect()
+		r, s := engine.Pipe[note]()
+		sent := result(func() *parcel { return pass(t, l.A, l.B, &parcel{Reply: s, Feed: r}) })
+		got := get(t, sent)
+		sendNumbers(t, got.Reply, 0, 100)
+		t.check(got.Reply.Close())
+		wantNumbers(t, got.Feed, 0, 100)
+		t.want(got.Feed.Receive(t.ctx, &note{}), io.EOF)
+	})
+}
+
+// testOneOfManyGiversWins gives one end away in several messages at the same time, over several sessions.
+func testOneOfManyGiversWins(t *T) {
+	const givers = 4
+	var senders [givers]engine.Sender[parcel]
+	var receivers [givers]engine.Receiver[parcel]
+	for i := range givers {
+		l := t.connect()
+		senders[i], receivers[i] = channel[parcel](t, l.A, l.B)
+	}
+	for round := range 50 {
+		replies, reply := engine.Pipe[note]()
+		var errs [givers]<-chan error
+		for i := range givers {
+			errs[i] = result(func() error { return senders[i].Send(t.ctx, &parcel{Reply: reply}) })
+		}
+		winner := -1
+		for i := range givers {
+			switch err := get(t, errs[i]); {
+			case err != nil:
+				t.want(err, engine.ErrGiven)
+			case winner >= 0:
+				t.Fatalf("round %d: %d and %d have given it away", round, winner, i)
+			default:
+				winner = i
+			}
+		}
+		if winner < 0 {
+			t.Fatalf("round %d: nobody has given it away", round)
+		}
+		var got parcel
+		t.check(receivers[winner].Receive(t.ctx, &got))
+		sendNumbers(t, got.Reply, 0, 2)
+		t.check(got.Reply.Close())
+		wantNumbers(t, replies, 0, 2)
+		t.want(replies.Receive(t.ctx, &note{}), io.EOF)
+	}
+}
+
+// testAnOpenedEndIsGivenAwayOnce is the same for ends of opened channels, and of received ones.
+//
+// Not so today: such an end stays usable at the giver, beside the goroutine that forwards for it, and can be given away
+// again; then each message goes to either.
+func testAnOpenedEndIsGivenAwayOnce(t *T) {
+	t.Skip("an end of an opened channel is not marked as given away")
+	t.sub("sender", func(t *T) {
+		t.onLinks(func(t *T, w way) {
+			l := t.connect()
+			got := pass(t, l.A, l.B, &parcel{Reply: w.s})
+			t.want(w.s.Send(t.ctx, &note{}), engine.ErrGiven)
+			t.want(w.s.Close(), engine.ErrGiven)
+			s, _ := channel[parcel](t, l.A, l.B)
+			t.want(s.Send(t.ctx, &parcel{Reply: w.s}), engine.ErrGiven)
+			sendNumbers(t, got.Reply, 0, 10)
+			wantNumbers(t, w.r, 0, 10)
+		})
+	})
+	t.sub("receiver", func(t *T) {
+		t.onLinks(func(t *T, w way) {
+			l := t.connect()
+			got := pass(t, l.A, l.B, &parcel{Feed: w.r})
+			t.want(w.r.Receive(t.ctx, &note{}), engine.ErrGiven)
+			t.want(w.r.Close(), engine.ErrGiven)
+			s, _ := channel[parcel](t, l.A, l.B)
+			t.want(s.Send(t.ctx, &parcel{Feed: w.r}), engine.ErrGiven)
+			sendNumbers(t, w.s, 0, 10)
+			wantNumbers(t, got.Feed, 0, 10)
+		})
+	})
+}
+
+// testALaneCarriesNothing sends a parcel on a lane: that is refused, and nothing is given away.
+func testALaneCarriesNothing(t *T) {
+	if !t.tr.Lanes {
+		return
+	}
+	l := t.connect()
+	t.polled(l.B)
+	s, err := engine.OpenLane[parcel](t.ctx, l.A, "x", nil)
+	t.check(err)
+	replies, reply := engine.Pipe[note]()
+	t.want(s.Send(t.ctx, &parcel{Reply: reply}), errors.ErrUnsupported)
+	sendNumbers(t, reply, 0, 5)
+	wantNumbers(t, replies, 0, 5)
+	t.check(s.Send(t.ctx, &parcel{ID: 1}))
+	r, err := engine.Accept[parcel](t.ctx, l.B, "x")
+	t.check(err)
+	var got parcel
+	t.check(r.Receive(t.ctx, &got))
+	if got.ID != 1 {
+		t.Error(got.ID)
+	}
 }
 
 // testAnEndComesHome gives ends away, and gets them back over the same session.

@@ -154,6 +154,13 @@ func testBothSidesDoEverythingAtOnce(t *T) {
 	if w.done != 2*3*40 {
 		t.Errorf("%d rounds", w.done)
 	}
+	for _, s := range []*engine.Session{l.A, l.B} {
+		t.polled(s)
+		t.eventually("all channels have ended", func() bool { return s.Stats().Channels == 0 && s.Stats().References == 0 })
+		for c := range s.Channels() {
+			t.Errorf("%+v", c)
+		}
+	}
 }
 
 // testACutEndsEverything ends a session in the middle of it all, sooner and later, in each way.

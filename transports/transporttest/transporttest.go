@@ -110,7 +110,11 @@ func groups() []group {
 			testAnEndThatIsNotSetArrivesNotSet,
 			testAnEndThatWasUsedCanBeGivenAway,
 			testAnOpenedChannelCanBeGivenAway,
+			testBothEndsOfAPipeCanBeGivenAway,
+			testOneOfManyGiversWins,
+			testAnOpenedEndIsGivenAwayOnce,
 			testAnEndComesHome,
+			testALaneCarriesNothing,
 			testWhatAMessageDoesNotTakeIsRefused,
 			testWhatNobodyReceivesIsRefused,
 			testAnEndInTheWrongFieldIsMalformed,
@@ -188,6 +192,10 @@ func groups() []group {
 			testAHopThatDiesEndsBothSides,
 			testRefusalsGoThroughAHop,
 			testWhatTheHopCannotForwardIsRefused,
+		}},
+		{"drain", []test{
+			testADrainLetsChannelsFinish,
+			testADrainingSessionTakesNoChannels,
 		}},
 		{"storms", []test{
 			testBothSidesDoEverythingAtOnce,
