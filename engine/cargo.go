@@ -46,6 +46,7 @@ type item struct {
 	err   error
 	taken bool
 	bound bool
+	again bool // nearR goes back to the session that it was on
 	// counted: one of that session's references that nobody has taken yet.
 	counted *Session
 	pair    *pair // claimed
@@ -66,6 +67,9 @@ func (c *Cargo) add(it item) (ref uint32, err error) {
 	}
 	if it.ref == 0 {
 		it.ref = uint32(len(c.items) + 1)
+	}
+	if it.s != nil && it.s.given.Load() || it.r != nil && it.r.given.Load() {
+		return 0, errGiven
 	}
 	for i := range c.items {
 		o := &c.items[i]
@@ -151,8 +155,23 @@ func (c *Cargo) bindAll(p *port, s *Session) error {
 
 // bind gives an item its place. Called with port.mu and the tx token held.
 func (it *item) bind(p *port, s *Session) error {
+	if it.kind == kindSender && it.comesHome(p) {
+		it.kind, it.channel, it.flags = kindHome, it.s.id, it.flags&entryStream
+		return nil
+	}
 	switch it.kind {
 	case kindSender:
+		if near, ok := it.s.goesOut(p); ok {
+			if err := s.mayOpen(len(p.recvs)); err != nil {
+				return err
+			}
+			it.codec, it.channel, it.again = codecNumber(near.codec), s.nextID(), true
+			near.window, near.id = near.room, it.channel
+			near.granted.Store(near.received + near.room)
+			p.addRecv(near)
+			it.nearR = near
+			return nil
+		}
 		near, err := it.nearReceiver()
 		if err != nil {
 			return err
@@ -269,6 +288,9 @@ func (c *Cargo) unbind(p *port) {
 		it := &c.items[i]
 		if it.nearR != nil {
 			p.removeRecv(it.nearR)
+			if it.again {
+				it.nearR.window = 0
+			}
 		}
 		if it.nearS != nil {
 			p.removeSend(it.nearS)
@@ -277,7 +299,10 @@ func (c *Cargo) unbind(p *port) {
 			it.pair.r.p, it.pair.s.p = nil, nil
 			it.pair.unclaim()
 		}
-		it.nearR, it.nearS, it.pair, it.bound = nil, nil, nil, false
+		if it.kind == kindHome {
+			it.kind = kindSender
+		}
+		it.nearR, it.nearS, it.pair, it.bound, it.again = nil, nil, nil, false, false
 	}
 	p.mu.Unlock()
 }
@@ -287,13 +312,18 @@ func (c *Cargo) sent() {
 	for i := range c.items {
 		it := &c.items[i]
 		switch {
+		case it.kind == kindHome:
+		case it.again:
+			it.s.end(errGiven)
 		case it.pair != nil:
 			it.pair.settle(it.kind == kindSender)
 		case it.value != nil:
 			it.value.start(it.nearS, it.nearR)
 		case it.kind == kindSender && it.s != nil:
+			it.s.given.Store(true)
 			go forward(it.nearR, it.s)
 		case it.kind == kindReceiver && it.r != nil:
+			it.r.given.Store(true)
 			go forward(it.r, it.nearS)
 		}
 	}
@@ -355,6 +385,9 @@ func (l *localValue) Close() error {
 
 // sendCargo sends a message with a table: m, or if it is nil what is encoded already. flags are the frame's.
 func (s *sendEnd) sendCargo(ctx context.Context, c *Cargo, m Message, encoded []byte, flags uint32) error {
+	if s.into != nil {
+		return s.sendInto(ctx, c, m, encoded, flags)
+	}
 	for {
 		err := s.trySendCargo(ctx, c, m, encoded, flags)
 		if err != errBusy { //nolint:errorlint // never wrapped
@@ -403,6 +436,7 @@ func (s *sendEnd) trySendCargo(ctx context.Context, c *Cargo, m Message, encoded
 	if err := c.bind(s.p); err != nil {
 		return err
 	}
+	c.leave(s.p)
 	c.putTable(b)
 	committed = true
 	s.commitAs(table+n, kindData|flags<<8|uint32(c.attachments())<<16, uint32(len(c.items)))

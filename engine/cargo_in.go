@@ -124,6 +124,9 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 	if !ok {
 		it.err = fmt.Errorf("engine: %w: the peer uses codec number %d", ErrCodec, it.codec)
 	}
+	if it.kind == kindHome {
+		return s.cameHome(p, it)
+	}
 	if err := s.checkPeerID(it.channel); err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (s *sendEnd) sendOther(ctx context.Context, v any) error {
 			return err
 		}
 	}
-	if !s.once && !s.p.intercepted {
+	if !s.once && !s.p.intercepted && s.into == nil {
 		switch m := v.(type) {
 		case *Raw:
 			return s.sendBytes(ctx, *m)
@@ -141,7 +141,7 @@ func (c *Cargo) setHead(ctx context.Context, s *sendEnd, v any, o *SendOptions) 
 
 // sendEncoded sends a message that is encoded already.
 func (s *sendEnd) sendEncoded(ctx context.Context, c *Cargo, encoded []byte, flags uint32) error {
-	if c.carries() || flags != 0 || len(c.head) != 0 {
+	if c.carries() || flags != 0 || len(c.head) != 0 || s.into != nil {
 		return s.sendCargo(ctx, c, nil, encoded, flags)
 	}
 	return s.sendBytes(ctx, encoded)
@@ -149,6 +149,9 @@ func (s *sendEnd) sendEncoded(ctx context.Context, c *Cargo, encoded []byte, fla
 
 // sendBytes sends a message that is its bytes.
 func (s *sendEnd) sendBytes(ctx context.Context, encoded []byte) error {
+	if s.into != nil {
+		return s.sendInto(ctx, &Cargo{}, nil, encoded, 0)
+	}
 	b, err := s.reserve(ctx, len(encoded))
 	if err != nil {
 		return err

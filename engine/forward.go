@@ -77,6 +77,9 @@ func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) erro
 
 // link says what the end's link carries.
 func (s *sendEnd) link() (within, descriptors bool) {
+	if s.into != nil {
+		return true, s.p.link.Descriptors
+	}
 	_, within = s.p.owner.(pipeEnd)
 	return within, s.p.link.Descriptors
 }

@@ -328,12 +328,12 @@ func (p *port) sleep(ctx context.Context, c condition) error {
 func (p *port) bellSleep(ctx context.Context, c condition) (err error) {
 	interruptible := p.pinned != nil // the lease may be released meanwhile
 	if !p.spin.timing() {
-		err = p.bell.Sleep(ctx, interruptible)
+		err = p.bell.Sleep(ctx, interruptible || p.wakeable.Load())
 		p.spin.slept(0)
 		return err
 	}
 	began := time.Now()
-	err = p.bell.Sleep(ctx, interruptible)
+	err = p.bell.Sleep(ctx, interruptible || p.wakeable.Load())
 	if p.cons.Ready() || c.met() {
 		p.spin.slept(time.Since(began))
 	}

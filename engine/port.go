@@ -64,8 +64,10 @@ type port struct {
 	due      []controller // ends with a control frame to send
 	tornDown bool
 
-	open    atomic.Int32 // channels, and lanes of the session whose port this is
-	drained atomic.Pointer[drainCondition]
+	// wakeable: who sleeps must be wakeable by Interrupt, for there are Senders in this process that came home.
+	wakeable atomic.Bool
+	open     atomic.Int32 // channels, and lanes of the session whose port this is
+	drained  atomic.Pointer[drainCondition]
 	// single: the port ends with its one channel. Constant, as intercepted, which says that interceptors see its messages.
 	single, intercepted bool
 	// bye is the GOAWAY that whoever has the tx token has yet to send.
@@ -77,7 +79,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 584]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 592]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.

@@ -42,6 +42,9 @@ type recvEnd struct {
 	granting  uint64   // of due, what is being granted
 	resetting *control // the RESET that is due
 	queuedCtl bool
+	near      *sendEnd // its Sender, where that came home; then room and held are its window
+	room      uint64
+	held      uint64
 	handler   func(payload []byte, c *Cargo, err error)
 
 	// waiting: on port.backlog. Under the rx token.
@@ -52,10 +55,12 @@ type recvEnd struct {
 	header Header
 	enc    *encoding // nil where nobody decodes: a forwarder's
 	pair   *pair     // Pipe's
-	key    uint32    // by which messages refer to it
-	born   int64     // Unix time in nanoseconds; 0 for an answer's
+	// given: it was given away and belongs to a forwarder.
+	given atomic.Bool
+	key   uint32 // by which messages refer to it
+	born  int64  // Unix time in nanoseconds; 0 for an answer's
 
-	_ [384 - 272]byte // as in port
+	_ [384 - 296]byte // as in port
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
@@ -342,6 +347,10 @@ func (r *recvEnd) take() (letter, error) {
 		r.inbox, r.first = r.inbox[:n], 0
 	}
 	left := r.queued.Add(-1)
+	if r.near != nil {
+		r.held -= uint64(l.buf.Len()) + HeaderSize
+		r.near.wake()
+	}
 	var owed uint64
 	if r.window != 0 && r.ended == nil {
 		r.owedInbox += uint64(ring.Stride(HeaderSize + l.buf.Len()))
@@ -381,11 +390,17 @@ func (r *recvEnd) close(reason error) error {
 		return errClosed
 	}
 	r.closed = true
-	over := r.ended != nil
+	over := r.ended != nil || r.near != nil
+	if r.near != nil {
+		r.near.end(&ChannelError{Code: code, Text: text})
+	}
 	unread := r.inbox[r.first:]
 	r.queued.Add(-int32(len(unread)))
 	r.inbox, r.first = nil, 0
 	if over {
+		if r.ended == nil {
+			r.queued.Add(1)
+		}
 		r.ended = errClosed
 	} else {
 		r.end(errClosed)

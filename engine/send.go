@@ -29,6 +29,9 @@ type sendEnd struct {
 	call  *recvEnd // Call's: where the answer goes to
 	key   uint32   // by which messages refer to it
 	born  int64    // as recvEnd's
+	into  *recvEnd // it came home: see home.go
+	// given: it was given away and belongs to a forwarder.
+	given atomic.Bool
 	// by is when the answer is wanted, in Unix nanoseconds; 0: whenever. A call's has here how many microseconds there are.
 	by int64
 
@@ -49,7 +52,7 @@ type sendEnd struct {
 	closing *control // the CLOSE that is due
 	opening *control // the OPEN that is due; the end has no id, and is not in port.sends, until it is written
 
-	_ [256 - 208]byte // as in port
+	_ [256 - 224]byte // as in port
 }
 
 func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
@@ -252,6 +255,9 @@ func (s *sendEnd) abort() {
 
 // close ends the channel for a reason, after everything sent before. It does not block.
 func (s *sendEnd) close(reason error) error {
+	if s.into != nil {
+		return s.closeInto(reason)
+	}
 	p := s.p
 	p.mu.Lock()
 	if s.closed {

@@ -84,6 +84,7 @@ func readEntry(b []byte) (entry, error) {
 	case kindDescriptor, kindLocal:
 		channels = e.channel == 0
 	case kindHome:
+		flags = entryStream
 	default:
 		return e, fmt.Errorf("table entry of unknown %v", e.kind)
 	}

@@ -35,6 +35,9 @@ func (s Sender[T]) Send(ctx context.Context, v *T) error {
 	if s.end == nil {
 		return errZero
 	}
+	if s.end.given.Load() {
+		return errGiven
+	}
 	return sendMessage(ctx, s.end, v)
 }
 
@@ -47,6 +50,9 @@ func (s Sender[T]) Close() error { return s.CloseWith(nil) }
 func (s Sender[T]) CloseWith(reason error) error {
 	if s.end == nil {
 		return errZero
+	}
+	if s.end.given.Load() {
+		return errGiven
 	}
 	if s.end.pair != nil {
 		if err := s.end.pair.sender(); err != nil {
@@ -81,6 +87,9 @@ func (s Sender[T]) MaxMessage() int {
 func (r Receiver[T]) Receive(ctx context.Context, v *T) error {
 	if r.end == nil {
 		return errZero
+	}
+	if r.end.given.Load() {
+		return errGiven
 	}
 	if r.end.pair != nil {
 		if err := r.end.pair.receiver(ctx); err != nil {
@@ -126,6 +135,9 @@ func (r Receiver[T]) Close() error { return r.CloseWith(nil) }
 func (r Receiver[T]) CloseWith(reason error) error {
 	if r.end == nil {
 		return errZero
+	}
+	if r.end.given.Load() {
+		return errGiven
 	}
 	if q := r.end.pair; q != nil {
 		q.settleHere()
