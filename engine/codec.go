@@ -66,7 +66,7 @@ func (s *sendEnd) sendOther(ctx context.Context, v any) error {
 			return err
 		}
 	}
-	if !s.once && !s.p.intercepted && s.into == nil {
+	if !s.once && !s.p.intercepted && s.into == nil && s.meet == nil {
 		switch m := v.(type) {
 		case *Raw:
 			return s.sendBytes(ctx, *m)
@@ -94,6 +94,20 @@ func (c *Cargo) recycle() {
 
 // sendMore sends a message that carries something, is its channel's last, or is encoded by reflection.
 func (s *sendEnd) sendMore(ctx context.Context, v any, o *SendOptions) error {
+	if s.meet == nil {
+		return s.sendThis(ctx, v, o)
+	}
+	if err := s.meet.take(ctx); err != nil {
+		return err
+	}
+	defer s.meet.give()
+	if err := s.sendThis(ctx, v, o); err != nil {
+		return err
+	}
+	return s.met(ctx)
+}
+
+func (s *sendEnd) sendThis(ctx context.Context, v any, o *SendOptions) error {
 	c := cargos.Get().(*Cargo)
 	defer c.recycle()
 	flags := uint32(0)

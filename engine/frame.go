@@ -48,6 +48,8 @@ const (
 	flagLane = 1
 	// flagLast on DATA says that the channel ends cleanly behind it, as by CLOSE.
 	flagLast = 1
+	// flagUnbuffered on OPEN says that credit is granted for each message as soon as it is taken.
+	flagUnbuffered = 4
 	// flagHeader on OPEN and DATA says that there is a header.
 	flagHeader = 2
 )

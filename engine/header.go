@@ -90,6 +90,9 @@ func (s Sender[T]) SendWith(ctx context.Context, v *T, o *SendOptions) error {
 	if o == nil {
 		return s.Send(ctx, v)
 	}
+	if s.end.given.Load() {
+		return errGiven
+	}
 	if s.end.pair != nil {
 		if err := s.end.pair.sender(); err != nil {
 			return err
@@ -108,6 +111,9 @@ type Meta struct {
 func (r Receiver[T]) ReceiveWith(ctx context.Context, v *T, m *Meta) error {
 	if r.end == nil {
 		return errZero
+	}
+	if r.end.given.Load() {
+		return errGiven
 	}
 	if r.end.pair != nil {
 		if err := r.end.pair.receiver(ctx); err != nil {

@@ -159,3 +159,34 @@ func TestACallsDeadlineReachesWhoAnswers(t *testing.T) {
 	get(t, answering.Done())
 	wantErr(t, get(t, done), context.DeadlineExceeded)
 }
+
+func TestAnUnbufferedChannelIsARendezvous(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	s, err := engine.OpenWith[order](ctx, a, "x", &engine.OpenOptions{Unbuffered: true})
+	check(t, err)
+	r := must(engine.Accept[order](ctx, b, "x"))
+	for i := range uint64(100) {
+		w, cancel := watch(t)
+		sent := result(func() error { return s.Send(w, &order{ID: i}) })
+		get(t, w.waiting)
+		select {
+		case err := <-sent:
+			t.Fatal("nobody has received it: ", err)
+		default:
+		}
+		var o order
+		check(t, r.Receive(ctx, &o))
+		if o.ID != i {
+			t.Fatal(o)
+		}
+		check(t, get(t, sent))
+		cancel()
+	}
+	if _, err := s.Reserve(ctx, 8); !errors.Is(err, errors.ErrUnsupported) {
+		t.Error(err)
+	}
+	sent := result(func() error { return s.Send(ctx, &order{}) })
+	check(t, r.Close())
+	wantErr(t, get(t, sent), engine.ErrCanceled)
+}

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"unsafe"
 )
 
@@ -25,6 +27,12 @@ func (s Sender[T]) Reserve(ctx context.Context, n int) (Slot, error) {
 	}
 	if n < 0 {
 		panic("engine: Reserve of a negative size")
+	}
+	if s.end.meet != nil {
+		return Slot{}, fmt.Errorf("engine: Reserve on an unbuffered channel: %w: use Send", errors.ErrUnsupported)
+	}
+	if s.end.given.Load() {
+		return Slot{}, errGiven
 	}
 	if s.end.pair != nil {
 		if err := s.end.pair.sender(); err != nil {
@@ -80,6 +88,9 @@ func (r Receiver[T]) Lease(ctx context.Context) (Lease, error) {
 	end := r.end
 	if end == nil {
 		return Lease{}, errZero
+	}
+	if end.given.Load() {
+		return Lease{}, errGiven
 	}
 	if end.pair != nil {
 		if err := end.pair.receiver(ctx); err != nil {

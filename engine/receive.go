@@ -52,15 +52,16 @@ type recvEnd struct {
 	// arrived is the cargo of the message that was just read in place. Under the rx token.
 	arrived *Cargo
 
-	header Header
-	enc    *encoding // nil where nobody decodes: a forwarder's
-	pair   *pair     // Pipe's
+	header     Header
+	unbuffered bool
+	enc        *encoding // nil where nobody decodes: a forwarder's
+	pair       *pair     // Pipe's
 	// given: it was given away and belongs to a forwarder.
 	given atomic.Bool
 	key   uint32 // by which messages refer to it
 	born  int64  // Unix time in nanoseconds; 0 for an answer's
 
-	_ [384 - 296]byte // as in port
+	_ [384 - 304]byte // as in port
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
@@ -184,7 +185,7 @@ func (r *recvEnd) done(l letter) {
 // token held.
 func (r *recvEnd) owed() uint64 {
 	owed := r.owedHere
-	if r.window == 0 || owed < r.window/2 {
+	if r.window == 0 || owed < r.window/2 && !r.unbuffered || owed == 0 {
 		return 0
 	}
 	r.owedHere = 0
@@ -354,7 +355,7 @@ func (r *recvEnd) take() (letter, error) {
 	var owed uint64
 	if r.window != 0 && r.ended == nil {
 		r.owedInbox += uint64(ring.Stride(HeaderSize + l.buf.Len()))
-		if r.owedInbox >= r.window/2 || left == 0 && r.owedInbox >= r.window/8 {
+		if r.unbuffered || r.owedInbox >= r.window/2 || left == 0 && r.owedInbox >= r.window/8 {
 			owed, r.owedInbox = r.owedInbox, 0
 		}
 	}

@@ -24,12 +24,13 @@ type sendEnd struct {
 	enc        *encoding // nil where nobody encodes: a forwarder's
 	// plain: messages are encoded by methods and carry nothing, and nothing else needs to be looked at.
 	plain bool
-	once  bool     // the next message is the last
-	pair  *pair    // Pipe's
-	call  *recvEnd // Call's: where the answer goes to
-	key   uint32   // by which messages refer to it
-	born  int64    // as recvEnd's
-	into  *recvEnd // it came home: see home.go
+	once  bool        // the next message is the last
+	pair  *pair       // Pipe's
+	call  *recvEnd    // Call's: where the answer goes to
+	key   uint32      // by which messages refer to it
+	born  int64       // as recvEnd's
+	meet  *rendezvous // of an unbuffered channel
+	into  *recvEnd    // it came home: see home.go
 	// given: it was given away and belongs to a forwarder.
 	given atomic.Bool
 	// by is when the answer is wanted, in Unix nanoseconds; 0: whenever. A call's has here how many microseconds there are.
@@ -52,7 +53,7 @@ type sendEnd struct {
 	closing *control // the CLOSE that is due
 	opening *control // the OPEN that is due; the end has no id, and is not in port.sends, until it is written
 
-	_ [256 - 224]byte // as in port
+	_ [256 - 232]byte // as in port
 }
 
 func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {

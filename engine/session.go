@@ -285,7 +285,7 @@ func (s *Session) handleFrame(h header, payload []byte) error {
 // opened handles OPEN: the peer will send on a new channel.
 func (s *Session) opened(h header, payload []byte) error {
 	lane := h.flags&flagLane != 0
-	if h.flags&^(flagLane|flagHeader) != 0 || h.arg != 0 || (h.attachments != 0) != lane || len(payload) > 2+MaxNameLen+maxCodecLen+2+maxHeader {
+	if h.flags&^(flagLane|flagHeader|flagUnbuffered) != 0 || lane && h.flags&flagUnbuffered != 0 || h.arg != 0 || (h.attachments != 0) != lane || len(payload) > 2+MaxNameLen+maxCodecLen+2+maxHeader {
 		return violation("OPEN of channel %d is malformed", h.channel)
 	}
 	codec, name, rest, err := readOpen(append([]byte(nil), payload...))
@@ -306,7 +306,7 @@ func (s *Session) opened(h header, payload []byte) error {
 		err = s.laneOffered(h, codec, name, header)
 	} else {
 		r := newRecvEnd(s.port, h.channel, name, codec, s.limits.Window, s.limits.MaxMessage)
-		r.header = header
+		r.header, r.unbuffered = header, h.flags&flagUnbuffered != 0
 		r.born = time.Now().UnixNano()
 		s.port.mu.Lock()
 		s.port.addRecv(r)
@@ -392,7 +392,7 @@ func (s *Session) mayOffer(name string) error {
 }
 
 // open opens a channel in the session's ring.
-func (s *Session) open(name string, enc *encoding, header []byte) (*sendEnd, error) {
+func (s *Session) open(name string, enc *encoding, header []byte, unbuffered bool) (*sendEnd, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -412,7 +412,13 @@ func (s *Session) open(name string, enc *encoding, header []byte) (*sendEnd, err
 		return nil, err
 	}
 	s.opening++
-	end.opening = newOpening(enc, name, header, 0)
+	flags := uint8(0)
+	if unbuffered {
+		flags = flagUnbuffered
+		end.meet = &rendezvous{turn: make(chan struct{}, 1), window: uint64(s.link.PeerLimits.Window)}
+		end.plain = false
+	}
+	end.opening = newOpening(enc, name, header, flags)
 	p.queueControl(end, &end.queued)
 	p.mu.Unlock()
 	p.flushControl()
@@ -527,6 +533,9 @@ func Open[T any](ctx context.Context, s *Session, name string) (Sender[T], error
 type OpenOptions struct {
 	// Codec encodes the messages. The receiver's engine must know it: see Config.Codecs. nil: Config.Codec.
 	Codec codec.Codec
+	// Unbuffered makes Send wait until the message was received, as on an unbuffered channel of Go, and one Send after the
+	// other. If its context ends while it waits, the message may be received or not. Reserve is not for such a channel.
+	Unbuffered bool
 	// Header travels with the opening: see Receiver.Header.
 	Header Header
 }
@@ -570,7 +579,7 @@ func OpenWith[T any](ctx context.Context, s *Session, name string, o *OpenOption
 	if err != nil {
 		return Sender[T]{}, err
 	}
-	end, err := s.open(name, enc, head)
+	end, err := s.open(name, enc, head, o != nil && o.Unbuffered)
 	if err != nil {
 		return Sender[T]{}, err
 	}

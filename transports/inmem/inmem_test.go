@@ -232,7 +232,9 @@ func TestSessionsAreHandedOutUntilTheListenerCloses(t *testing.T) {
 	ctx := watchdog(t)
 	ln := listen(t, nil)
 	const n = 5
+	dialed := make(chan struct{})
 	go func() {
+		defer close(dialed)
 		for range n {
 			if _, err := inmem.Dial(ctx, t.Name(), nil); err != nil {
 				t.Error(err)
@@ -246,6 +248,7 @@ func TestSessionsAreHandedOutUntilTheListenerCloses(t *testing.T) {
 		}
 		_ = s.Close()
 		if turns++; turns == n {
+			<-dialed
 			_ = ln.Close()
 		}
 	}
