@@ -51,7 +51,8 @@ type recvEnd struct {
 	pair *pair     // Pipe's
 	key  uint32    // by which messages refer to it
 
-	_ [256 - 248]byte // as in port
+	// gathered is set once somebody has waited for the channel together with others.
+	gathered atomic.Pointer[gathered] // the struct is a multiple of 128, as in port
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
@@ -307,6 +308,9 @@ func (r *recvEnd) wake() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
+	}
+	if g := r.gathered.Load(); g != nil {
+		g.notify()
 	}
 }
 
