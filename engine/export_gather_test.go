@@ -22,3 +22,10 @@ func (m *Merge[T]) MergedPorts() int {
 	defer m.set.mu.Unlock()
 	return len(m.set.ports)
 }
+
+// Ready counts the channels of a Merge that are known to have something.
+func (m *Merge[T]) Ready() int {
+	m.set.mu.Lock()
+	defer m.set.mu.Unlock()
+	return len(m.set.ready) - m.set.first
+}
