@@ -244,13 +244,17 @@ func TestCopyBetweenCodecs(t *testing.T) {
 
 	s3, _ := channelOf[bag](t, a, b, "small")
 	fills, reply = engine.Pipe[bag]()
-	check(t, s.Send(ctx, &bag{Name: strings.Repeat("x", 100<<10), Reply: reply}))
 	check(t, s3.Close())
-	n, err := engine.Copy(ctx, s3, r)
+	from, rest := engine.Pipe[bag]()
+	check(t, rest.Send(ctx, &bag{Reply: reply}))
+	n, err := engine.Copy(ctx, s3, from)
 	wantErr(t, err, os.ErrClosed)
 	if n != 0 {
 		t.Error(n)
 	}
+	check(t, from.Receive(ctx, &got)) // it was not taken, as the end was known
+	check(t, got.Reply.Close())
+	wantErr(t, fills.Receive(ctx, &back), io.EOF)
 }
 
 // What was received and cannot be sent on is refused: who waits for it is told.

@@ -23,6 +23,9 @@ func (m *Merge[T]) MergedPorts() int {
 	return len(m.set.ports)
 }
 
+// Queued counts the messages in a channel's inbox.
+func Queued[T any](r Receiver[T]) int { return int(r.end.queued.Load()) }
+
 // Ready counts the channels of a Merge that are known to have something.
 func (m *Merge[T]) Ready() int {
 	m.set.mu.Lock()

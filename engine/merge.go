@@ -14,8 +14,8 @@ import (
 // A Merge makes one of many Receivers, which come and go: workers that register themselves each give it the channel of
 // their results. Its methods may be used by several goroutines at once.
 //
-// Its channels take turns: of those that have messages, each gives one before any gives a second. It holds no messages of
-// its own: a channel that is not received from fills its window, or its ring, and its sender waits.
+// Its channels take turns: of those that messages have arrived on, each gives one before any gives a second. It holds no
+// messages of its own: a channel that is not received from fills its window, or its ring and 16 KiB, and its sender waits.
 //
 // A goroutine polls each session, lane and Pipe that it has channels of, until the last of these has ended. Close ends it.
 type Merge[T any] struct{ set mergeSet }

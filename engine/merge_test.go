@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,7 @@ func wait(t *testing.T, f func() bool) {
 		if ctx.Err() != nil {
 			t.Fatal("it did not come true")
 		}
+		runtime.Gosched()
 	}
 }
 
@@ -74,6 +76,9 @@ func TestMergeTakesTurnsExactly(t *testing.T) {
 			}
 		}
 		m := c.merge(t)
+		for _, r := range c.r { // all are read
+			wait(t, func() bool { return engine.Queued(r) == n })
+		}
 		wait(t, func() bool { return m.Ready() == len(c.r) })
 		var o order
 		turns := [3]int{-1, -1, -1}
@@ -135,7 +140,7 @@ func impatientUntil(ctx context.Context, f func() bool) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		for ctx.Err() == nil && !f() {
-			continue
+			runtime.Gosched()
 		}
 		cancel()
 	}()
