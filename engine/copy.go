@@ -32,20 +32,21 @@ func Copy[T any](ctx context.Context, to Sender[T], from Receiver[T]) (n int64, 
 	if to.end == nil || from.end == nil {
 		return 0, errZero
 	}
-	if from.end.pair != nil {
-		if err := from.end.pair.receiver(ctx); err != nil {
-			return 0, err
-		}
-	}
 	if to.end.pair != nil {
 		if err := to.end.pair.sender(); err != nil {
 			return 0, err
 		}
 	}
-	inner, stop := to.end.untilEnd(ctx, from.end.p)
-	if from.end.passesTo(to.end) {
+	polled, _ := from.end.settled()
+	inner, stop := to.end.untilEnd(ctx, polled)
+	if from.end.pair != nil {
+		err = from.end.pair.receiver(inner)
+	}
+	switch {
+	case err != nil:
+	case from.end.passesTo(to.end):
 		n, err = forwardUntil(inner, from.end, to.end)
-	} else {
+	default:
 		n, err = copyDecoded(inner, to, from)
 	}
 	stop()

@@ -22,6 +22,12 @@ type crowd struct {
 
 // crowds runs f for channels that share a session, and for those that do not. Each has three.
 func crowds(t *testing.T, f func(t *testing.T, c *crowd)) {
+	for _, w := range waits {
+		t.Run(w.String(), func(t *testing.T) { crowdsThat(t, w, f) })
+	}
+}
+
+func crowdsThat(t *testing.T, w engine.Wait, f func(t *testing.T, c *crowd)) {
 	for name, kinds := range map[string][]string{
 		"one session":    {channel, channel, channel},
 		"session, lanes": {channel, lane, lane},
@@ -29,13 +35,15 @@ func crowds(t *testing.T, f func(t *testing.T, c *crowd)) {
 		"two sessions":   {channel, "new", channel},
 		"all kinds":      {channel, lane, pipe},
 	} {
-		t.Run(name, func(t *testing.T) { f(t, gatherCrowd(t, kinds)) })
+		t.Run(name, func(t *testing.T) { f(t, gatherCrowdThat(t, w, kinds)) })
 	}
 }
 
-func gatherCrowd(t *testing.T, kinds []string) *crowd {
+func gatherCrowd(t *testing.T, kinds []string) *crowd { return gatherCrowdThat(t, engine.Hybrid, kinds) }
+
+func gatherCrowdThat(t *testing.T, w engine.Wait, kinds []string) *crowd {
 	c := &crowd{}
-	o := with(t, engine.Config{})
+	o := with(t, engine.Config{Wait: w})
 	var a, b *engine.Session
 	for i, kind := range kinds {
 		if kind == pipe {
