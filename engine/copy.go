@@ -26,8 +26,8 @@ import (
 //
 // A Sender that takes one message, as Call's does, is closed behind it, and Copy returns os.ErrClosed unless from ended first.
 //
-// Copies, and other calls, may use the same ends at the same time. While it runs, a goroutine polls to's session, if it is
-// not from's.
+// Copies, and other calls, may use the same ends at the same time. A Pipe's Sender is used, and stays in this process, from
+// the beginning. While Copy runs, a goroutine polls to's session, lane or Pipe, if it is not from's.
 func Copy[T any](ctx context.Context, to Sender[T], from Receiver[T]) (n int64, err error) {
 	if to.end == nil || from.end == nil {
 		return 0, errZero

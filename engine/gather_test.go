@@ -156,9 +156,12 @@ func TestSeveralChannelsOverSharedMemory(t *testing.T) {
 			// The server sends what comes on two channels back, on lanes and channels.
 			done := result(func() error {
 				return engine.Serve(ctx, ln, "in", func(ctx context.Context, s *engine.Session, o *order) error {
-					to, err := engine.Open[order](ctx, s, fmt.Sprint("out", o.ID%2))
+					var to engine.Sender[order]
+					var err error
 					if o.ID%2 == 0 {
 						to, err = engine.OpenLane[order](ctx, s, "out0", nil)
+					} else {
+						to, err = engine.Open[order](ctx, s, "out1")
 					}
 					if err != nil {
 						return err

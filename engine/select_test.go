@@ -39,7 +39,9 @@ func crowdsThat(t *testing.T, w engine.Wait, f func(t *testing.T, c *crowd)) {
 	}
 }
 
-func gatherCrowd(t *testing.T, kinds []string) *crowd { return gatherCrowdThat(t, engine.Hybrid, kinds) }
+func gatherCrowd(t *testing.T, kinds []string) *crowd {
+	return gatherCrowdThat(t, engine.Hybrid, kinds)
+}
 
 func gatherCrowdThat(t *testing.T, w engine.Wait, kinds []string) *crowd {
 	c := &crowd{}
