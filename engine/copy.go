@@ -8,8 +8,8 @@ import (
 )
 
 // Copy receives from from and sends on to until from ends, and returns how many messages it has moved. The channels,
-// streams and descriptors in them go along: what comes from another session is forwarded, and what is at home where it
-// goes to is joined up. A message is not decoded where both ends have one codec; then it is not looked at either.
+// streams and descriptors in them go along, forwarded from one session to the other. A message is not decoded, nor looked
+// at, where both ends have one codec, unless it goes from a Pipe to another process or a lane.
 //
 // Copy closes neither end, so that one channel can go to several, one after the other, or several to one. To have both
 // hear how it ended:
