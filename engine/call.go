@@ -138,12 +138,12 @@ func (s Sender[T]) Context(parent context.Context) (ctx context.Context, cancel 
 		cause(errZero)
 		return ctx, drop
 	}
-	s.end.onEnd(func() { cause(s.end.err()) })
+	forget := s.end.onEnd(func() { cause(s.end.err()) })
 	stop := func() bool { return false }
 	if p := s.end.p; p != nil {
 		if o, ok := p.owner.(*Session); ok { // its end shows by itself
 			stop = context.AfterFunc(o.ctx, func() { cause(o.Err()) })
 		}
 	}
-	return ctx, func() { stop(); cause(context.Canceled); drop() }
+	return ctx, func() { forget(); stop(); cause(context.Canceled); drop() }
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -14,6 +16,7 @@ import (
 // other side ends.
 type foreign struct {
 	value  any
+	t      reflect.Type // of its field, where it does not leave the process
 	r      io.Reader
 	w      io.Writer
 	closer io.Closer
@@ -88,20 +91,23 @@ func (f *foreign) pumpIn(r *recvEnd) {
 // abandon ends a stream that nobody took.
 func (f *foreign) abandon() { f.close() }
 
-// onEnd has f called once the channel has ended, for whatever reason; at once if it has.
-func (s *sendEnd) onEnd(f func()) {
-	for {
-		old := s.atEnd.Load()
-		both := f
-		if old != nil {
-			both = func() { (*old)(); f() }
-		}
-		if s.atEnd.CompareAndSwap(old, &both) {
-			break
-		}
-	}
+// onEnd has f called once the channel has ended, for whatever reason; at once if it has. undo takes that back, so that a
+// channel that lives long does not collect what is over.
+func (s *sendEnd) onEnd(f func()) (undo func()) {
+	s.changeAtEnd(func(list []*func()) []*func() { return append(list, &f) })
 	if s.ended.Load() != nil {
-		if f := s.atEnd.Swap(nil); f != nil {
+		s.callAtEnd(s.atEnd.Swap(nil))
+	}
+	return func() {
+		s.changeAtEnd(func(list []*func()) []*func() {
+			return slices.DeleteFunc(list, func(g *func()) bool { return g == &f })
+		})
+	}
+}
+
+func (s *sendEnd) callAtEnd(list *[]*func()) {
+	if list != nil {
+		for _, f := range *list {
 			(*f)()
 		}
 	}
@@ -123,3 +129,20 @@ type endCondition struct {
 
 func (c *endCondition) met() bool               { return c.s.ended.Load() != nil }
 func (c *endCondition) signal() <-chan struct{} { return c.over }
+
+// changeAtEnd replaces the list of what is called at the end by what change makes of a copy.
+func (s *sendEnd) changeAtEnd(change func([]*func()) []*func()) {
+	for {
+		old, list := s.atEnd.Load(), []*func(){}
+		if old != nil {
+			list = append(list, *old...)
+		}
+		changed := &list
+		if list = change(list); len(list) == 0 {
+			changed = nil
+		}
+		if s.atEnd.CompareAndSwap(old, changed) {
+			return
+		}
+	}
+}

@@ -98,6 +98,9 @@ func (c *Cargo) pass(it *item) error {
 	switch {
 	case it.err != nil:
 		return it.err
+	case it.value != nil && it.value.t != nil: // it had not left the process
+		_, err := c.addValue(it.value.value, it.value.t, it.ref)
+		return err
 	case it.s != nil && it.r != nil: // both ways
 		conn := &StreamConn{StreamReader: newStreamReader(it.r), StreamWriter: newStreamWriter(it.s)}
 		out.value = &foreign{value: conn, r: conn.StreamReader, w: conn.StreamWriter, closer: conn}

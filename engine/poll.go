@@ -84,7 +84,7 @@ func (p *port) poll(ctx context.Context, c condition, want *recvEnd) (payload []
 			}
 		}
 		gone := p.attention.Load()&attGone != 0
-		payload, err := p.next(ctx, want)
+		payload, err := p.nextFor(ctx, c, want)
 		if payload != nil || err != nil {
 			return payload, err
 		}

@@ -61,7 +61,10 @@ type recvEnd struct {
 	key   uint32 // by which messages refer to it
 	born  int64  // Unix time in nanoseconds; 0 for an answer's
 
-	_ [384 - 304]byte // as in port
+	// gathered is set once somebody has waited for the channel together with others.
+	gathered atomic.Pointer[gathered]
+
+	_ [384 - 312]byte // as in port
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
@@ -319,6 +322,9 @@ func (r *recvEnd) wake() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
+	}
+	if g := r.gathered.Load(); g != nil {
+		g.notify()
 	}
 }
 

@@ -42,10 +42,10 @@ type sendEnd struct {
 	slot     *byte // the slot that is held
 
 	granted atomic.Uint64
-	wanting atomic.Uint64         // a sender waits until more than this is granted
-	ended   atomic.Pointer[error] // why nothing can be sent any more
-	changed chan struct{}         // granted or ended changed
-	atEnd   atomic.Pointer[func()]
+	wanting atomic.Uint64             // a sender waits until more than this is granted
+	ended   atomic.Pointer[error]     // why nothing can be sent any more
+	changed chan struct{}             // granted or ended changed
+	atEnd   atomic.Pointer[[]*func()] // copied on writing
 
 	// Under port.mu.
 	queued  bool
@@ -72,8 +72,8 @@ func (s *sendEnd) end(err error) bool {
 	if !s.ended.CompareAndSwap(nil, why) {
 		return false
 	}
-	if f := s.atEnd.Swap(nil); f != nil {
-		go (*f)()
+	if list := s.atEnd.Swap(nil); list != nil {
+		go s.callAtEnd(list)
 	}
 	s.wake()
 	if s.p != nil {

@@ -99,7 +99,7 @@ func (c *Cargo) addValue(v any, t reflect.Type, ref uint32) (uint32, error) {
 		return c.add(it)
 	}
 	if c.within {
-		return c.add(item{entry: entry{ref: ref, kind: kindLocal}, value: &foreign{value: v}})
+		return c.add(item{entry: entry{ref: ref, kind: kindLocal}, value: &foreign{value: v, t: t}})
 	}
 	if c.descriptors {
 		f, err := fd.Of(v)
@@ -132,7 +132,7 @@ func (c *Cargo) addReader(s *StreamReader, ref uint32) (uint32, error) {
 		return c.add(item{entry: entry{ref: ref, kind: kindReceiver, flags: entryStream}, value: f})
 	}
 	if rest != 0 {
-		return c.add(item{entry: entry{ref: ref, kind: kindLocal}, value: &foreign{value: s}})
+		return c.add(item{entry: entry{ref: ref, kind: kindLocal}, value: &foreign{value: s, t: typeReadCloser}})
 	}
 	it := receiverItem(s.end, ref)
 	it.flags = entryStream
