@@ -116,19 +116,19 @@ func (s *sendEnd) callAtEnd(list *[]*func()) {
 // watch has what the peer says about the channel seen although nobody here sends: it waits on the session, in the background,
 // until the channel has ended.
 func (s *sendEnd) watch() {
-	c := &endCondition{s, make(chan struct{})}
+	c := &overCondition{s, make(chan struct{})}
 	s.onEnd(func() { close(c.over) })
 	go func() { _, _, _ = s.p.await(context.Background(), c, nil) }()
 }
 
-// An endCondition is met when the channel has ended.
-type endCondition struct {
+// An overCondition is met when the channel has ended.
+type overCondition struct {
 	s    *sendEnd
 	over chan struct{}
 }
 
-func (c *endCondition) met() bool               { return c.s.ended.Load() != nil }
-func (c *endCondition) signal() <-chan struct{} { return c.over }
+func (c *overCondition) met() bool               { return c.s.ended.Load() != nil }
+func (c *overCondition) signal() <-chan struct{} { return c.over }
 
 // changeAtEnd replaces the list of what is called at the end by what change makes of a copy.
 func (s *sendEnd) changeAtEnd(change func([]*func()) []*func()) {

@@ -355,3 +355,29 @@ func TestCallsAtTheSameTimeShareASession(t *testing.T) {
 		t.Errorf("%d ends are open", n)
 	}
 }
+
+// What went through a Pipe as it was is still what it was, when the Pipe's receiver is given away.
+func TestAPipeWithStreamsInItIsGivenAway(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	r, s := engine.Pipe[ask]()
+	file := must(os.Open("port.go"))
+	defer file.Close()
+	check(t, s.Send(ctx, &ask{ID: 7, Body: engine.Carried[io.Reader]{V: strings.NewReader("hello")}, File: engine.Carried[*os.File]{V: file}}))
+	out, in := channelOf[carrier](t, a, b, "x")
+	check(t, out.Send(ctx, &carrier{R: r}))
+	var got carrier
+	check(t, in.Receive(ctx, &got))
+	var q ask
+	check(t, got.R.Receive(ctx, &q))
+	if text := string(must(io.ReadAll(q.Body.V))); q.ID != 7 || text != "hello" {
+		t.Error(q.ID, text)
+	}
+	if len(must(io.ReadAll(q.File.V))) == 0 {
+		t.Error("the file is empty")
+	}
+	check(t, q.File.V.Close())
+	check(t, s.Close())
+}
+
+type carrier struct{ R engine.Receiver[ask] }
