@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -128,7 +129,7 @@ func (b *ProcessBell) Give(a []Attachment) error {
 		return ErrPeerGone
 	}
 	if len(p.given)+len(a) > MaxAttachments {
-		return &LimitError{What: "attachments that the peer has not taken", Limit: MaxAttachments}
+		return fmt.Errorf("%w: %w", ErrBellFull, &LimitError{What: "attachments that the peer has not taken", Limit: MaxAttachments})
 	}
 	p.given = append(p.given, a...)
 	return nil

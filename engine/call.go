@@ -37,7 +37,9 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 	}
 	c := newCall(enc)
 	if by, ok := ctx.Deadline(); ok {
-		c.s.by = min(max(int64(time.Until(by)/time.Microsecond), 1), math.MaxUint32)
+		if c.s.by = max(int64(time.Until(by)/time.Microsecond), 1); c.s.by > math.MaxUint32 {
+			c.s.by = 0 // more than an hour: as good as none
+		}
 	}
 	*reply = Sender[Resp]{end: &c.s}
 	err = sendMessage(ctx, to.end, req)

@@ -131,6 +131,9 @@ func (c *Cargo) bindAll(p *port, s *Session) error {
 		if err := it.bind(p, s); err != nil {
 			return err
 		}
+		if name := it.nearCodec(); it.codec == 0 && name != "" && name != c.carrying {
+			return fmt.Errorf("engine: %w: a channel that uses %q can be given away only on one that does too", ErrCodec, name)
+		}
 		it.bound = true
 		if it.kind == kindDescriptor {
 			give = append(give, it.file)
@@ -207,6 +210,17 @@ func (it *item) bind(p *port, s *Session) error {
 		it.nearR.place(p, it.second, s.limits.Window, s.limits.MaxMessage)
 	}
 	return nil
+}
+
+// nearCodec returns the codec of the end that stays, empty if there is none.
+func (it *item) nearCodec() string {
+	switch {
+	case it.nearR != nil:
+		return it.nearR.codec
+	case it.nearS != nil:
+		return it.nearS.codec
+	}
+	return ""
 }
 
 // nearReceiver returns the receiving end that stays here when the sending end it.s is given away.
@@ -290,6 +304,8 @@ func (c *Cargo) unbind(p *port) {
 			p.removeRecv(it.nearR)
 			if it.again {
 				it.nearR.window = 0
+			} else {
+				it.nearR.p, it.nearR.id = nil, 0
 			}
 		}
 		if it.nearS != nil {
@@ -388,15 +404,36 @@ func (s *sendEnd) sendCargo(ctx context.Context, c *Cargo, m Message, encoded []
 	if s.into != nil {
 		return s.sendInto(ctx, c, m, encoded, flags)
 	}
-	for {
+	for wait := 50 * time.Microsecond; ; {
 		err := s.trySendCargo(ctx, c, m, encoded, flags)
-		if err != errBusy { //nolint:errorlint // never wrapped
-			if err != nil {
-				c.abandon()
+		switch {
+		case err == errBusy: //nolint:errorlint // never wrapped
+			runtime.Gosched()
+			continue
+		case errors.Is(err, ErrBellFull): // nobody says when there is room
+			if err = s.pause(ctx, wait); err == nil {
+				wait = min(2*wait, 5*time.Millisecond)
+				continue
 			}
-			return err
 		}
-		runtime.Gosched()
+		if err != nil {
+			c.abandon()
+		}
+		return err
+	}
+}
+
+// pause waits for some time, or for an end.
+func (s *sendEnd) pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return s.err()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.p.failed:
+		return s.because(ctx, s.p.reason())
 	}
 }
 

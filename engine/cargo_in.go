@@ -102,6 +102,14 @@ func (c *Cargo) arrive(p *port, given []Attachment) error {
 			}
 			it.file, given[next] = given[next], nil
 			next++
+			if session {
+				it.counted = s
+				if s.references.Add(1) > int64(s.limits.References) {
+					it.err = &LimitError{What: "values in messages that nobody has received", Limit: uint64(s.limits.References)}
+					_ = it.file.Close()
+					it.file = nil
+				}
+			}
 			if l, ok := it.file.(*localValue); ok {
 				e := it.entry
 				*it = l.it
@@ -114,6 +122,9 @@ func (c *Cargo) arrive(p *port, given []Attachment) error {
 		if err := s.arrived(p, it, c.carrying); err != nil {
 			return err
 		}
+	}
+	if session {
+		return s.checkDue()
 	}
 	return nil
 }
@@ -161,12 +172,14 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 	it.counted = s
 	code := CodeLimit
 	switch {
+	case it.err != nil:
+		code = CodeCodec
 	case s.draining.Load():
 		it.err, code = ErrDraining, CodeDrained
 	case over:
 		it.err = &LimitError{What: "open channels", Limit: uint64(s.limits.Channels), Hint: "raise Limits.Channels"}
 	case unclaimed:
-		it.err = &LimitError{What: "channels in messages that nobody has received", Limit: uint64(s.limits.References)}
+		it.err = &LimitError{What: "values in messages that nobody has received", Limit: uint64(s.limits.References)}
 	}
 	if it.err != nil {
 		it.refuseWith(&ChannelError{Code: code, Text: it.err.Error()})

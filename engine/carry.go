@@ -96,6 +96,9 @@ func senderItem(s *sendEnd, ref uint32) item {
 	it := item{entry: entry{ref: ref, kind: kindSender}, s: s}
 	if s.call != nil {
 		it.s, it.r, it.flags, it.second = nil, s.call, entryOnce, uint32(s.by)
+	} else if s.once {
+		it.flags = entryOnce
+		it.second = it.left()
 	}
 	return it
 }

@@ -119,6 +119,7 @@ func (s *sendEnd) sendThis(ctx context.Context, v any, o *SendOptions) error {
 			return err
 		}
 	}
+	c.carrying = s.codec
 	c.within, c.descriptors = s.link()
 	if s.enc.mode == byReflection {
 		return s.sendReflected(ctx, c, v, flags)

@@ -29,6 +29,8 @@ var (
 	ErrProtocol = errors.New("protocol violated")
 	// ErrNoCodec refuses a type that has no generated methods.
 	ErrNoCodec = errors.New("type has no codec")
+	// ErrBellFull is for transports: the peer has taken too few attachments for more to be given now.
+	ErrBellFull = errors.New("too many attachments that the peer has not taken")
 	// ErrDraining refuses a channel on a session that is being drained.
 	ErrDraining = errors.New("session is draining: it takes no new channels")
 	// ErrGiven is the use of an end that was given away in a message.

@@ -50,6 +50,7 @@ func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) erro
 		flags = flagLast
 	}
 	c := Cargo{}
+	c.carrying = s.codec
 	c.within, c.descriptors = s.link()
 	if came != nil {
 		var err error

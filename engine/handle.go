@@ -55,6 +55,10 @@ func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
 	if useReceiver[T](r) != nil {
 		return
 	}
+	if err := s.eng.interceptOpen(s.ctx, &Opening{Session: s, Name: r.name, Header: r.header, Accepted: true}); err != nil {
+		_ = r.close(&ChannelError{Code: CodeRefused, Text: err.Error()})
+		return
+	}
 	v := new(T)
 	var zero T
 	r.p.mu.Lock()

@@ -11,7 +11,7 @@ import (
 )
 
 // A Header is what travels with a channel's opening or with a message and is not the message: a trace's context, a tenant's name.
-// A key has 1 to 255 bytes of UTF-8, a value up to 64 KiB of UTF-8, and all of it takes at most 8 KiB.
+// A key has 1 to 255 bytes of UTF-8, a value any number, and all of it with 3 bytes a pair takes at most 8 KiB.
 type Header map[string]string
 
 // maxHeader bounds an encoded header in bytes.
@@ -30,7 +30,7 @@ func (h Header) appendTo(b []byte) ([]byte, error) {
 		if k == "" || len(k) > 255 || !utf8.ValidString(k) || !utf8.ValidString(v) {
 			return nil, fmt.Errorf("engine: header %q: a key has 1 to 255 bytes, and both are UTF-8", k)
 		}
-		if len(b)-at+3+len(k)+len(v) > maxHeader {
+		if len(b)-at-2+3+len(k)+len(v) > maxHeader {
 			return nil, &LimitError{What: "bytes of a header", Limit: maxHeader, Hint: "send it in the message"}
 		}
 		b = append(append(b, byte(len(k))), k...)

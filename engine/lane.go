@@ -132,11 +132,15 @@ func (s *Session) openLane(ctx context.Context, name string, enc *encoding, o *L
 	if count >= s.limits.Lanes {
 		return nil, &LimitError{What: "lanes", Limit: uint64(s.limits.Lanes), Hint: "raise Limits.Lanes"}
 	}
+	head, err := s.openHeader(ctx, name, nil)
+	if err != nil {
+		return nil, err
+	}
 	offer, attachments, err := s.link.Lanes.Offer(&o.Ring)
 	if err != nil {
 		return nil, fmt.Errorf("engine: open lane %q: %w", name, err)
 	}
-	answer, id, err := s.offerLane(ctx, name, enc.codec, attachments)
+	answer, id, err := s.offerLane(ctx, name, enc, head, attachments)
 	if err != nil {
 		_ = offer.Close()
 		return nil, fmt.Errorf("engine: open lane %q: %w", name, err)
@@ -160,7 +164,7 @@ func (s *Session) openLane(ctx context.Context, name string, enc *encoding, o *L
 }
 
 // offerLane gives the peer what it needs for a lane and waits for its answer.
-func (s *Session) offerLane(ctx context.Context, name, codec string, attachments []Attachment) ([]Attachment, uint32, error) {
+func (s *Session) offerLane(ctx context.Context, name string, enc *encoding, head []byte, attachments []Attachment) ([]Attachment, uint32, error) {
 	p := s.port
 	o := &laneOffer{laneFrame: laneFrame{p: p, give: attachments}, s: s, isOver: make(chan struct{})}
 	p.mu.Lock()
@@ -171,10 +175,8 @@ func (s *Session) offerLane(ctx context.Context, name, codec string, attachments
 		return nil, 0, err
 	}
 	o.offer = o
-	o.frame = &control{
-		h:     header{typ: frameOpen, flags: flagLane, attachments: uint16(len(attachments))},
-		codec: codec, name: name,
-	}
+	o.frame = newOpening(enc, name, head, flagLane)
+	o.frame.h.attachments = uint16(len(attachments))
 	s.offering++
 	p.queueControl(o, &o.queued)
 	p.mu.Unlock()
@@ -382,6 +384,8 @@ func (o *laneOwner) lastWord(ctx context.Context) error {
 
 func closeAll(list []Attachment) {
 	for _, a := range list {
-		_ = a.Close()
+		if a != nil { // else somebody has taken it
+			_ = a.Close()
+		}
 	}
 }

@@ -83,6 +83,7 @@ var inboxes bytebufferpool.Pool
 type letter struct {
 	buf   *bytebufferpool.ByteBuffer // holds it, if it is not in the ring any more
 	cargo *Cargo                     // what it carries
+	cost  uint64                     // in credit
 }
 
 // next returns the payload of the next message: in the ring, direct, with the rx token held; or in the letter's buffer. done
@@ -260,7 +261,7 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	if r.window != 0 {
 		r.owedHere -= uint64(ring.Stride(frame)) // it is owed when it leaves the inbox
 	}
-	l := letter{inboxes.Get(), cargo}
+	l := letter{inboxes.Get(), cargo, uint64(ring.Stride(frame))}
 	l.buf.Set(payload)
 
 	p.mu.Lock()
@@ -360,7 +361,7 @@ func (r *recvEnd) take() (letter, error) {
 	}
 	var owed uint64
 	if r.window != 0 && r.ended == nil {
-		r.owedInbox += uint64(ring.Stride(HeaderSize + l.buf.Len()))
+		r.owedInbox += l.cost
 		if r.unbuffered || r.owedInbox >= r.window/2 || left == 0 && r.owedInbox >= r.window/8 {
 			owed, r.owedInbox = r.owedInbox, 0
 		}

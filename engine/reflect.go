@@ -24,8 +24,17 @@ type inbound interface {
 	carryIn(c *Cargo, ref uint32) error
 }
 
-func (s Sender[T]) carryOut(c *Cargo) (uint32, error) { return c.add(senderItem(s.end, 0)) }
+func (s Sender[T]) carryOut(c *Cargo) (uint32, error) {
+	if s.end == nil {
+		return 0, nil
+	}
+	return c.add(senderItem(s.end, 0))
+}
+
 func (r Receiver[T]) carryOut(c *Cargo) (uint32, error) {
+	if r.end == nil {
+		return 0, nil
+	}
 	return c.add(receiverItem(r.end, 0))
 }
 
@@ -113,8 +122,15 @@ func (c *Cargo) takeAny(ref uint32) (any, error) {
 // appendReflected encodes *v by reflection, and collects what it carries.
 func (e *encoding) appendReflected(c *Cargo, b []byte, v any) ([]byte, error) {
 	if l, ok := v.(codec.Lister); ok {
-		for _, x := range *l.CarriedList() {
-			if _, err := c.bindValue(reflect.ValueOf(x)); err != nil {
+		for i, x := range *l.CarriedList() {
+			ref, err := codec.Ref(0), error(nil)
+			if x != nil {
+				ref, err = c.bindValue(reflect.ValueOf(x))
+			}
+			if err == nil && ref == 0 {
+				err = fmt.Errorf("value %d of the list is not set: leave it out, and number the others", i)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}

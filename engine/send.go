@@ -287,6 +287,7 @@ func (s *sendEnd) nextControl() (control, bool) {
 			s.id = o.nextID()
 			s.opening.h.channel = s.id
 			s.p.addSend(s)
+			s.p.open.Add(-1) // counted by open already
 		}
 		return *s.opening, true
 	case s.closing != nil:

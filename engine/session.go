@@ -412,6 +412,7 @@ func (s *Session) open(name string, enc *encoding, header []byte, unbuffered boo
 		return nil, err
 	}
 	s.opening++
+	p.open.Add(1)
 	flags := uint8(0)
 	if unbuffered {
 		flags = flagUnbuffered

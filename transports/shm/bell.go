@@ -270,12 +270,13 @@ func (b *bell) Notify(f func()) { b.notify.Store(&f) }
 
 // Drain implements engine.Bell.
 func (b *bell) Drain() error {
-	for {
+	for len(b.given) < engine.MaxAttachments-fd.MaxFDs { // the others stay in the socket until these are taken
 		rung, err := b.read(fd.DontWait)
 		if err != nil || !rung {
 			return err
 		}
 	}
+	return nil
 }
 
 // Give implements engine.Bell.
@@ -291,6 +292,9 @@ func (b *bell) Give(list []engine.Attachment) error {
 	_, err := fd.SendMsg(b.sock.Int(), []byte{1}, fds, fd.DontWait)
 	if errors.Is(err, syscall.EPIPE) {
 		return engine.ErrPeerGone
+	}
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ETOOMANYREFS) {
+		return fmt.Errorf("shm: give descriptors: %w: %w", engine.ErrBellFull, err)
 	}
 	if err != nil {
 		return fmt.Errorf("shm: give descriptors: %w", err)

@@ -123,8 +123,8 @@ func testTooManyReferencesNameTheLimit(t *T) {
 			wantNumbers(t, replies[i], 0, 1)
 			continue
 		}
-		t.wantLimit(err, "channels in messages that nobody has received", "5")
-		t.wantLimit(replies[i].Receive(t.ctx, &note{}), "channels in messages that nobody has received", "5")
+		t.wantLimit(err, "values in messages that nobody has received", "5")
+		t.wantLimit(replies[i].Receive(t.ctx, &note{}), "values in messages that nobody has received", "5")
 	}
 	// The channel goes on, and what was received makes room.
 	for range 3 * most {
