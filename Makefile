@@ -44,7 +44,7 @@ fuzz: need-go ## run each fuzz target for FUZZTIME (20s)
 	@GO=$(GO) .ci/fuzz $(FUZZTIME)
 
 soak: need-go ## the long forms of the storm and soak tests, then each fuzz target for SOAKFUZZTIME (2m)
-	CORECHAN_SOAK=1 $(GO) test -run 'Soak|Storm' -count 1 -timeout 0 ./...
+	CORECHAN_SOAK=1 $(GO) test -run 'Soak|Storm|Idle' -count 1 -timeout 0 ./...
 	@GO=$(GO) .ci/fuzz $(SOAKFUZZTIME)
 
 model: ## check the model of ring and doorbell, and that breaking it is noticed
