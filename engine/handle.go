@@ -52,11 +52,7 @@ type typedHandler[T any] struct {
 }
 
 func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
-	if useReceiver[T](r) != nil {
-		return
-	}
-	if err := s.eng.interceptOpen(s.ctx, &Opening{Session: s, Name: r.name, Header: r.header, Accepted: true}); err != nil {
-		_ = r.close(&ChannelError{Code: CodeRefused, Text: err.Error()})
+	if admit[T](s.ctx, s, r) != nil {
 		return
 	}
 	v := new(T)

@@ -76,7 +76,7 @@ func (m *Merge[T]) Receive(ctx context.Context, v *T) error {
 		l, err := b.r.takeSettled()
 		switch {
 		case l.buf != nil:
-			if err := decodeLetter(b.r, l, v); err != nil {
+			if err := decodeLetter(ctx, b.r, l, v); err != nil {
 				return &MergeError[T]{Receiver[T]{end: b.r}, err}
 			}
 			return nil

@@ -51,7 +51,7 @@ func Select(ctx context.Context, from ...Choice) (int, error) {
 		i, l, err := pick(from)
 		if i >= 0 {
 			if err == nil {
-				err = decodeLetter(from[i].end, l, from[i].v)
+				err = decodeLetter(ctx, from[i].end, l, from[i].v)
 			}
 			return i, err
 		}
@@ -61,7 +61,7 @@ func Select(ctx context.Context, from ...Choice) (int, error) {
 		werr := waitForAny(ctx, sources)
 		if i, l, err := pick(from); i >= 0 {
 			if err == nil {
-				err = decodeLetter(from[i].end, l, from[i].v)
+				err = decodeLetter(ctx, from[i].end, l, from[i].v)
 			}
 			return i, err
 		}
@@ -75,7 +75,7 @@ func Select(ctx context.Context, from ...Choice) (int, error) {
 }
 
 // decodeLetter decodes a message that was in an inbox into v, a pointer to the channel's type, and gives it back. As decode.
-func decodeLetter(r *recvEnd, l letter, v any) (err error) {
+func decodeLetter(ctx context.Context, r *recvEnd, l letter, v any) (err error) {
 	done := false
 	defer func() {
 		r.done(l)
@@ -84,8 +84,15 @@ func decodeLetter(r *recvEnd, l letter, v any) (err error) {
 			err = fmt.Errorf("%w: decoding %T panicked: %v", ErrMalformed, v, recover())
 		}
 	}()
+	var h Header
+	if l.cargo != nil {
+		h = l.cargo.header
+	}
 	err = decodeOther(r.enc, l.buf.B, l.cargo, v)
 	done = true
+	if err == nil && r.p.intercepted {
+		err = r.interceptReceive(ctx, v, h)
+	}
 	return err
 }
 
@@ -139,7 +146,7 @@ func pick(from []Choice) (int, letter, error) {
 
 // takeSettled is take for an end that is settled.
 func (r *recvEnd) takeSettled() (letter, error) {
-	if _, given := r.settled(); given {
+	if _, given := r.settled(); given || r.given.Load() {
 		return letter{}, errGiven
 	}
 	return r.take()

@@ -63,7 +63,7 @@ func serveSession[T any](ctx context.Context, s *Session, name string, f func(ct
 		if err != nil {
 			return
 		}
-		if err := useReceiver[T](r); err != nil {
+		if err := admit[T](ctx, s, r); err != nil {
 			s.log.Warn("channel refused", "peer", s.link.Peer.Addr, "reason", err)
 			continue
 		}

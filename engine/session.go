@@ -597,14 +597,24 @@ func Accept[T any](ctx context.Context, s *Session, name string) (Receiver[T], e
 	if err != nil {
 		return Receiver[T]{}, err
 	}
-	if err := useReceiver[T](end); err != nil {
+	if err := admit[T](ctx, s, end); err != nil {
 		return Receiver[T]{}, err
 	}
-	if len(s.eng.cfg.Interceptors) != 0 {
-		if err := s.eng.interceptOpen(ctx, &Opening{Session: s, Name: name, Header: end.header, Accepted: true}); err != nil {
-			_ = end.close(&ChannelError{Code: CodeRefused, Text: err.Error()})
-			return Receiver[T]{}, err
-		}
-	}
 	return Receiver[T]{end: end}, nil
+}
+
+// admit makes an end that a peer has opened one of messages of type T, if its codec fits and no interceptor refuses it;
+// else the channel ends.
+func admit[T any](ctx context.Context, s *Session, end *recvEnd) error {
+	if err := useReceiver[T](end); err != nil {
+		return err
+	}
+	if len(s.eng.cfg.Interceptors) == 0 {
+		return nil
+	}
+	err := s.eng.interceptOpen(ctx, &Opening{Session: s, Name: end.name, Header: end.header, Accepted: true})
+	if err != nil {
+		_ = end.close(&ChannelError{Code: CodeRefused, Text: err.Error()})
+	}
+	return err
 }
