@@ -178,12 +178,17 @@ func (s *sendEnd) sendBytes(ctx context.Context, encoded []byte) error {
 
 // receiveMessage decodes the next message. m may be nil.
 func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T, m *Meta) error {
-	payload, l, err := r.next(ctx)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if m == nil && !r.p.intercepted {
-		return decode(r, payload, l, v)
+	payload, l, err := r.fast(), letter{}, error(nil)
+	if payload != nil && m == nil && !r.p.intercepted {
+		return decodeDirect(r, payload, v)
+	}
+	if payload == nil {
+		if payload, l, err = r.nextSlow(ctx); err != nil {
+			return err
+		}
 	}
 	var h Header
 	if l.cargo != nil {
@@ -210,6 +215,21 @@ func decode[T any](r *recvEnd, payload []byte, l letter, v *T) (err error) {
 		}
 	}()
 	err = decodePayload(r.enc, payload, l.cargo, v)
+	done = true
+	return err
+}
+
+// decodeDirect is decode for a message in the ring that carries nothing. It has no letter: a struct of several words that is
+// copied right after it was written waits for the stores before it to reach the cache, as with Slot and Lease.
+func decodeDirect[T any](r *recvEnd, payload []byte, v *T) (err error) {
+	done := false
+	defer func() {
+		r.doneDirect()
+		if !done {
+			err = fmt.Errorf("%w: decoding %T panicked: %v", ErrMalformed, v, recover())
+		}
+	}()
+	err = decodePayload(r.enc, payload, nil, v)
 	done = true
 	return err
 }

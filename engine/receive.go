@@ -89,13 +89,18 @@ type letter struct {
 // next returns the payload of the next message: in the ring, direct, with the rx token held; or in the letter's buffer. done
 // gives either back.
 func (r *recvEnd) next(ctx context.Context) (payload []byte, l letter, err error) {
-	p := r.p
 	if err := ctx.Err(); err != nil {
 		return nil, l, err
 	}
 	if payload := r.fast(); payload != nil {
 		return payload, l, nil
 	}
+	return r.nextSlow(ctx)
+}
+
+// nextSlow is next where fast found nothing.
+func (r *recvEnd) nextSlow(ctx context.Context) (payload []byte, l letter, err error) {
+	p := r.p
 	for {
 		if r.queued.Load() != 0 {
 			if l, err := r.take(); l.buf != nil || err != nil {
@@ -176,6 +181,11 @@ func (r *recvEnd) done(l letter) {
 		inboxes.Put(l.buf)
 		return
 	}
+	r.doneDirect()
+}
+
+// doneDirect is done for a message in the ring.
+func (r *recvEnd) doneDirect() {
 	p := r.p
 	p.release()
 	owed := r.owed()

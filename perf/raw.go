@@ -19,7 +19,7 @@ type raw struct {
 	seq      uint64 // of the last message sent, or to be expected
 	src, dst []byte
 
-	_ [lines - 80]byte // as in typed
+	_ [lines - 96]byte // as in typed
 }
 
 // send writes the next message in place.

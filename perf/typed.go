@@ -17,7 +17,7 @@ type typed struct {
 	rx      engine.Receiver[Message]
 	out, in Message
 
-	_ [lines - 104]byte // whole lines: the two sides may be in one process
+	_ [lines - 120]byte // whole lines: the two sides may be in one process
 }
 
 type typedPingpong struct{ typed }
