@@ -92,7 +92,7 @@ func (z *Command) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				return
 			}
 			if cap(z.Args) >= int(zb0002) {
-				z.Args = z.Args[:zb0002]
+				z.Args = (z.Args)[:zb0002]
 			} else {
 				z.Args = make([]string, zb0002)
 			}
