@@ -49,6 +49,9 @@ type Limits struct {
 	Unclaimed int
 	// References bounds the channels and streams that came in messages which nobody has received. Default 4,096.
 	References int
+	// ReferenceExpiry is how long these are kept for a message that nobody receives: then they are refused. Default 10 minutes;
+	// less than 0: for ever.
+	ReferenceExpiry time.Duration
 	// Lanes bounds the lanes. Default 64.
 	Lanes int
 	// Sessions bounds the sessions of the engine. Default 65,536.
@@ -61,6 +64,9 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Channels, 1<<16)
 	setDefault(&l.Unclaimed, 1<<10)
 	setDefault(&l.References, 1<<12)
+	if l.ReferenceExpiry == 0 {
+		l.ReferenceExpiry = 10 * time.Minute
+	}
 	setDefault(&l.Lanes, 64)
 	setDefault(&l.Sessions, 1<<16)
 	return l

@@ -31,6 +31,8 @@ var (
 	ErrNoCodec = errors.New("type has no codec")
 	// ErrBellFull is for transports: the peer has taken too few attachments for more to be given now.
 	ErrBellFull = errors.New("too many attachments that the peer has not taken")
+	// ErrExpired is a value in a message that was not received in time: see Limits.ReferenceExpiry.
+	ErrExpired = errors.New("value expired")
 	// ErrDraining refuses a channel on a session that is being drained.
 	ErrDraining = errors.New("session is draining: it takes no new channels")
 	// ErrGiven is the use of an end that was given away in a message.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/transports/inmem"
@@ -278,7 +279,7 @@ func TestMoreSessionsThanTheLimit(t *testing.T) {
 func TestLimitsHaveDefaults(t *testing.T) {
 	l := newEngine(t, engine.Config{Limits: engine.Limits{Lanes: 5}}).Limits()
 	want := engine.Limits{
-		Window: 256 << 10, MaxMessage: 1 << 30, Channels: 1 << 16, Unclaimed: 1 << 10, References: 1 << 12, Lanes: 5, Sessions: 1 << 16,
+		Window: 256 << 10, MaxMessage: 1 << 30, Channels: 1 << 16, Unclaimed: 1 << 10, References: 1 << 12, ReferenceExpiry: 10 * time.Minute, Lanes: 5, Sessions: 1 << 16,
 	}
 	if l != want {
 		t.Errorf("%+v, want %+v", l, want)

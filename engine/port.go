@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/corechan/corechan/netpoll"
 	"github.com/corechan/corechan/ring"
@@ -61,7 +62,9 @@ type port struct {
 	err      error
 	recvs    map[uint32]*recvEnd
 	sends    map[uint32]*sendEnd
-	due      []controller // ends with a control frame to send
+	due      []controller         // ends with a control frame to send
+	unread   map[*Cargo]time.Time // see expire.go
+	sweeping bool
 	tornDown bool
 
 	// wakeable: who sleeps must be wakeable by Interrupt, for there are Senders in this process that came home.
@@ -79,7 +82,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 592]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 600]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.

@@ -283,6 +283,9 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	}
 	r.inbox = append(r.inbox, l)
 	r.queued.Add(1)
+	if cargo != nil {
+		p.keepUnread(cargo)
+	}
 	if h.flags&flagLast != 0 { // at once: who takes the message may make another channel of the end
 		p.finishedLocked(r)
 	} else {
@@ -356,6 +359,9 @@ func (r *recvEnd) take() (letter, error) {
 	}
 	l := r.inbox[r.first]
 	r.inbox[r.first] = letter{}
+	if l.cargo != nil {
+		delete(p.unread, l.cargo)
+	}
 	r.first++
 	if r.first == len(r.inbox) {
 		r.inbox, r.first = r.inbox[:0], 0
@@ -413,6 +419,9 @@ func (r *recvEnd) close(reason error) error {
 		r.near.end(&ChannelError{Code: code, Text: text})
 	}
 	unread := r.inbox[r.first:]
+	for _, l := range unread {
+		delete(p.unread, l.cargo)
+	}
 	r.queued.Add(-int32(len(unread)))
 	r.inbox, r.first = nil, 0
 	if over {

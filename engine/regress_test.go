@@ -146,3 +146,22 @@ func TestACallWithADistantDeadlineHasNone(t *testing.T) {
 	q, o := ask{}, order{}
 	check(t, engine.Call(far, s, &q, &q.Reply, &o))
 }
+
+func TestValuesInAMessageThatNobodyReceivesExpire(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, with(t, engine.Config{Limits: engine.Limits{ReferenceExpiry: time.Millisecond}}))
+	s, r := channelOf[ask](t, a, b, "asks")
+	answers, reply := engine.Pipe[order]()
+	check(t, s.Send(ctx, &ask{ID: 1, Reply: reply}))
+	check(t, s.Send(ctx, &ask{ID: 2}))
+	go func() { // somebody polls, but does not receive it
+		_, _ = engine.Accept[order](ctx, b, "nothing")
+	}()
+	wantErr(t, answers.Receive(ctx, new(order)), engine.ErrRefused)
+	var q ask
+	wantErr(t, r.Receive(ctx, &q), engine.ErrExpired)
+	check(t, r.Receive(ctx, &q))
+	if q.ID != 2 || b.Stats().References != 0 {
+		t.Error(q.ID, b.Stats())
+	}
+}
