@@ -193,6 +193,17 @@ func groups() []group {
 			testRefusalsGoThroughAHop,
 			testWhatTheHopCannotForwardIsRefused,
 		}},
+		{"several", []test{
+			testHeadersTravel,
+			testAChannelHasTheCodecOfItsOpening,
+			testReflectionCarriesValues,
+			testAnUnbufferedSendWaitsForItsReceive,
+			testSelectReceivesFromWhicheverHasOne,
+			testAMergeReceivesFromAll,
+			testCopyMovesMessagesWithWhatTheyCarry,
+			testASessionListsItsChannels,
+			testValuesThatNobodyReceivesExpire,
+		}},
 		{"drain", []test{
 			testADrainLetsChannelsFinish,
 			testADrainingSessionTakesNoChannels,
