@@ -117,7 +117,7 @@ func TestATerminalIsAskedForWhereThereIsNone(t *testing.T) {
 
 func TestSignalsTravel(t *testing.T) {
 	url := server(t)
-	p := shell(t, url, "trap 'echo usr1; exit 5' USR1; echo ready; while :; do read x; done")
+	p := shell(t, url, "trap 'echo usr1; exit 5' USR1; echo ready; while read x; do :; done")
 	p.Expect("ready")
 	p.Signal(syscall.SIGUSR1)
 	p.Type("\n")
@@ -167,7 +167,7 @@ func TestAServerThatEndsKillsItsCommandsAndSaysSo(t *testing.T) {
 	url := extest.URL(t)
 	s := extest.Start(t, "serve", "--listen", url)
 	s.Expect("listening on " + url)
-	p := shell(t, url, "echo ready; while :; do read x; done")
+	p := shell(t, url, "echo ready; while read x; do :; done")
 	p.Expect("ready")
 	s.Terminate()
 	p.End(exitFailure)
@@ -287,7 +287,7 @@ func TestACancelledContextKillsTheCommand(t *testing.T) {
 
 	running, cancel := context.WithCancel(ctx)
 	out := &onFirstWrite{do: cancel}
-	j := job{args: []string{"sh", "-c", "echo ready; while :; do read x; done"}, stdin: strings.NewReader(""), stdout: out, stderr: io.Discard}
+	j := job{args: []string{"sh", "-c", "echo ready; exec sleep 1000"}, stdin: strings.NewReader(""), stdout: out, stderr: io.Discard}
 	if _, err := j.run(running, dial()); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want context.Canceled", err)
 	}
