@@ -82,7 +82,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 600]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 608]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -142,6 +142,7 @@ func newPort(l *Link, owner frameHandler, spin spinner) *port {
 		space: make(chan struct{}, 1), failed: make(chan struct{}),
 		recvs: map[uint32]*recvEnd{}, sends: map[uint32]*sendEnd{},
 	}
+	_, p.spin.within = l.Bell.(*ProcessBell)
 	p.tx.init()
 	p.rx.init()
 	return p

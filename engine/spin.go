@@ -60,6 +60,9 @@ type spinner struct {
 	all    *spinners
 	limit  time.Duration
 
+	// within: the peer is in this process. Then it never rests: one that rests keeps the other waiting longer than a spin may
+	// last, by what the scheduler takes to wake a goroutine, and neither would find its way back.
+	within bool
 	// Of Hybrid.
 	misses  int    // spins that failed, less those that succeeded; maxMisses: it rests
 	patient uint32 // sleeps of a rest
@@ -150,6 +153,9 @@ func (s *spinner) succeeded() {
 }
 
 func (s *spinner) failed() {
+	if s.within {
+		return
+	}
 	if s.misses = min(s.misses+1, maxMisses); s.misses == maxMisses {
 		s.rounds = 0
 		s.patient = min(2*s.patient, maxRest)
