@@ -45,7 +45,6 @@ type item struct {
 	// err says why what came cannot be used.
 	err   error
 	taken bool
-	bound bool
 	again bool // nearR goes back to the session that it was on
 	// counted: one of that session's references that nobody has taken yet.
 	counted *Session
@@ -134,7 +133,6 @@ func (c *Cargo) bindAll(p *port, s *Session) error {
 		if name := it.nearCodec(); it.codec == 0 && name != "" && name != c.carrying {
 			return fmt.Errorf("engine: %w: a channel that uses %q can be given away only on one that does too", ErrCodec, name)
 		}
-		it.bound = true
 		if it.kind == kindDescriptor {
 			give = append(give, it.file)
 		}
@@ -318,7 +316,7 @@ func (c *Cargo) unbind(p *port) {
 		if it.kind == kindHome {
 			it.kind = kindSender
 		}
-		it.nearR, it.nearS, it.pair, it.bound, it.again = nil, nil, nil, false, false
+		it.nearR, it.nearS, it.pair, it.again = nil, nil, nil, false
 	}
 	p.mu.Unlock()
 }

@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"encoding/binary"
-	"fmt"
 	"sync/atomic"
 
-	"github.com/tinylib/msgp/msgp"
+	"github.com/corechan/corechan/engine/codec"
 )
 
 // A Carrier is a Message with fields that are carried beside it: channels, streams, descriptors. Carry calls Carry on each
@@ -32,33 +30,18 @@ func (c *Cargo) CarryAll(fields ...interface{ Carry(c *Cargo) error }) error {
 
 // In the message an end is a number, its ref, which the attachment table explains: a MessagePack extension of type 7 and
 // four bytes, big-endian. An end that is not set is nil.
-const (
-	refExtension = 7
-	refSize      = 6
-)
+// As codec.Ref has it.
+var refSize = codec.Ref(0).Msgsize()
 
 func appendRef(b []byte, ref uint32) []byte {
-	if ref == 0 {
-		return append(b, 0xc0)
-	}
-	return binary.BigEndian.AppendUint32(append(b, 0xd6, refExtension), ref)
+	b, _ = codec.Ref(ref).MarshalMsg(b) // never fails
+	return b
 }
 
 func readRef(b []byte) (ref uint32, rest []byte, err error) {
-	if len(b) != 0 && b[0] == 0xc0 {
-		return 0, b[1:], nil
-	}
-	if len(b) < refSize {
-		return 0, b, msgp.ErrShortBytes
-	}
-	if b[0] != 0xd6 || b[1] != refExtension {
-		return 0, b, fmt.Errorf("no reference where one is due")
-	}
-	ref = binary.BigEndian.Uint32(b[2:])
-	if ref == 0 {
-		return 0, b, fmt.Errorf("reference 0")
-	}
-	return ref, b[refSize:], nil
+	var r codec.Ref
+	rest, err = r.UnmarshalMsg(b)
+	return uint32(r), rest, err
 }
 
 // keys gives every end the number by which messages refer to it, unless it is carried by a codec that reflects.
