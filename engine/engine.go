@@ -267,8 +267,9 @@ func closeLoops(service *netpoll.Loop, loops *netpoll.Group) {
 	}
 }
 
-// loop returns the loop for the handlers of one more session, and keeps it until leaveLoop.
-func (e *Engine) loop() (*netpoll.Loop, error) {
+// loop returns the loop for the handlers of one more session, and keeps it until leaveLoop: that of core, if there is
+// one, or else the one with the least to do.
+func (e *Engine) loop(core int) (*netpoll.Loop, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing {
@@ -283,6 +284,9 @@ func (e *Engine) loop() (*netpoll.Loop, error) {
 		e.loops = g
 	}
 	e.polled++
+	if i := slices.Index(e.cores.List(), core); i >= 0 {
+		return e.loops.Loops()[i], nil
+	}
 	return e.loops.Least(), nil
 }
 

@@ -191,7 +191,7 @@ func (s *Session) run() (*netpoll.Loop, error) {
 	if loop := s.port.loop.Load(); loop != nil {
 		return loop, s.port.failure()
 	}
-	loop, err := s.eng.loop()
+	loop, err := s.eng.loop(s.link.Core - 1)
 	if err != nil {
 		return nil, err
 	}
@@ -246,8 +246,14 @@ func (l *loopPoller) Poll(budget int) int {
 		return 0
 	}
 	gone := p.attention.Load()&attGone != 0
+	if p.link.Cork != nil {
+		p.link.Cork(true)
+	}
 	p.runBacklog()
 	n, err := p.turn(budget)
+	if p.link.Cork != nil {
+		p.link.Cork(false)
+	}
 	if err == nil {
 		err = p.pollerDuties()
 	}
@@ -267,6 +273,9 @@ func (l *loopPoller) Poll(budget int) int {
 
 // turn reads up to budget frames. Called with the rx token held.
 func (p *port) turn(budget int) (n int, err error) {
+	if p.fill != nil && p.spin.wait != Block && !p.cons.Ready() {
+		p.fill(true)
+	}
 	for ; n < budget; n++ {
 		ok, err := p.step()
 		if err != nil || !ok {

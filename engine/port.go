@@ -34,6 +34,7 @@ type port struct {
 	barrier func()
 	fences  atomic.Uint32
 	tx      token
+	fill    func(look bool) bool // see Link.Fill
 
 	_    [64]byte // the two directions on lines of their own
 	cons *ring.Consumer
@@ -82,7 +83,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 608]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 624]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -138,13 +139,16 @@ func (c *control) size() int {
 
 func newPort(l *Link, owner frameHandler, spin spinner) *port {
 	p := &port{
-		owner: owner, link: l, prod: l.Producer, cons: l.Consumer, bell: l.Bell, spin: spin, barrier: l.Barrier,
+		owner: owner, link: l, prod: l.Producer, cons: l.Consumer, bell: l.Bell, spin: spin, barrier: l.Barrier, fill: l.Fill,
 		space: make(chan struct{}, 1), failed: make(chan struct{}),
 		recvs: map[uint32]*recvEnd{}, sends: map[uint32]*sendEnd{},
 	}
 	_, p.spin.within = l.Bell.(*ProcessBell)
 	p.tx.init()
 	p.rx.init()
+	if p.fill != nil {
+		p.spin.looks, p.spin.rounds = 0, 0 // a look is a system call: spinFor sees to it
+	}
 	return p
 }
 

@@ -90,7 +90,11 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 		eng: eng, link: l, log: eng.log, limits: eng.cfg.Limits,
 		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}),
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	values := l.Context
+	if values == nil {
+		values = context.Background()
+	}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(values))
 	s.port = newPort(l, s, newSpinner(eng.cfg.Wait, eng.cfg.SpinFor, &eng.spinners))
 	s.port.intercepted = eng.intercepts()
 	if err := eng.add(s); err != nil {
@@ -107,6 +111,10 @@ func (s *Session) Peer() Peer { return s.link.Peer }
 
 // Transport returns the name of the session's transport: "shm", "inmem".
 func (s *Session) Transport() string { return s.link.Transport }
+
+// Context is done when the session is. It has the values that the transport gave: those of the HTTP request's context, where
+// there is one. Handlers get it.
+func (s *Session) Context() context.Context { return s.ctx }
 
 // Done is closed when the peer is gone or the session has failed or was closed. Messages that arrived before may still be received.
 func (s *Session) Done() <-chan struct{} { return s.done }
