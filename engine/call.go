@@ -32,7 +32,7 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 			return err
 		}
 	}
-	if _, ok := to.end.p.owner.(*Session); !ok {
+	if _, ok := to.end.p.owner.(*Session); !ok || to.end.into.Load() != nil {
 		return callWithin(ctx, to, req, reply, resp)
 	}
 	c := newCall(enc)
@@ -48,6 +48,9 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 		err = c.wait(ctx, func(payload []byte, l letter) error { return decode(&c.r, payload, l, resp) })
 	}
 	c.free()
+	if err == errCameHome { //nolint:errorlint // never wrapped
+		return callWithin(ctx, to, req, reply, resp)
+	}
 	return err
 }
 

@@ -162,14 +162,12 @@ func (it *item) bind(p *port, s *Session) error {
 	}
 	switch it.kind {
 	case kindSender:
-		if near, ok := it.s.goesOut(p); ok {
+		if near := it.s.goesOut(p); near != nil {
 			if err := s.mayOpen(len(p.recvs)); err != nil {
 				return err
 			}
 			it.codec, it.channel, it.again = codecNumber(near.codec), s.nextID(), true
-			near.window, near.id = near.room, it.channel
-			near.granted.Store(near.received + near.room)
-			p.addRecv(near)
+			near.goOut(it.channel, s.limits.MaxMessage)
 			it.nearR = near
 			return nil
 		}
@@ -194,6 +192,12 @@ func (it *item) bind(p *port, s *Session) error {
 		it.codec, it.channel = codecNumber(near.codec), s.nextID()
 		near.place(p, it.channel, s)
 		it.nearS = near
+		if it.second = 0; it.pair == nil && it.r != nil {
+			near.from = it.r
+			if it.r.p == p && it.r.near == nil && p.recvs[it.r.id.Load()] == it.r {
+				it.second = it.r.id.Load() // it comes home, unless the peer has ended it
+			}
+		}
 	case kindDuplex:
 		if err := s.mayOpen(max(len(p.sends)+s.opening, len(p.recvs))); err != nil {
 			return err
@@ -275,8 +279,9 @@ func (it *item) claim(q *pair) (bool, error) {
 
 // place makes the end one of a port's. Called with port.mu held.
 func (r *recvEnd) place(p *port, id, window, maxMessage uint32) {
-	r.p, r.id, r.window, r.maxFrame = p, id, uint64(window), HeaderSize+int(maxMessage)
+	r.p, r.window, r.maxFrame = p, uint64(window), HeaderSize+int(maxMessage)
 	r.granted.Store(uint64(window))
+	r.id.Store(id)
 	if r.born == 0 && r.key != 0 { // not a call's
 		r.born = time.Now().UnixNano()
 	}
@@ -298,13 +303,13 @@ func (c *Cargo) unbind(p *port) {
 	p.mu.Lock()
 	for i := range c.items {
 		it := &c.items[i]
-		if it.nearR != nil {
+		switch {
+		case it.again:
+			it.nearR.stayHome(it.s)
+		case it.nearR != nil:
 			p.removeRecv(it.nearR)
-			if it.again {
-				it.nearR.window = 0
-			} else {
-				it.nearR.p, it.nearR.id = nil, 0
-			}
+			it.nearR.p = nil
+			it.nearR.id.Store(0)
 		}
 		if it.nearS != nil {
 			p.removeSend(it.nearS)
@@ -328,6 +333,7 @@ func (c *Cargo) sent() {
 		switch {
 		case it.kind == kindHome:
 		case it.again:
+			it.s.given.Store(true)
 			it.s.end(errGiven)
 		case it.pair != nil:
 			it.pair.settle(it.kind == kindSender)
@@ -399,12 +405,14 @@ func (l *localValue) Close() error {
 
 // sendCargo sends a message with a table: m, or if it is nil what is encoded already. flags are the frame's.
 func (s *sendEnd) sendCargo(ctx context.Context, c *Cargo, m Message, encoded []byte, flags uint32) error {
-	if s.into != nil {
-		return s.sendInto(ctx, c, m, encoded, flags)
-	}
 	for wait := 50 * time.Microsecond; ; {
-		err := s.trySendCargo(ctx, c, m, encoded, flags)
+		err := errCameHome
+		if s.into.Load() == nil {
+			err = s.trySendCargo(ctx, c, m, encoded, flags)
+		}
 		switch {
+		case err == errCameHome: //nolint:errorlint // never wrapped
+			err = s.sendInto(ctx, c, m, encoded, flags)
 		case err == errBusy: //nolint:errorlint // never wrapped
 			runtime.Gosched()
 			continue

@@ -78,7 +78,7 @@ func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) erro
 
 // link says what the end's link carries.
 func (s *sendEnd) link() (within, descriptors bool) {
-	if s.into != nil {
+	if s.into.Load() != nil {
 		return true, s.p.link.Descriptors
 	}
 	_, within = s.p.owner.(pipeEnd)

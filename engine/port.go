@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,8 +65,9 @@ type port struct {
 	err      error
 	recvs    map[uint32]*recvEnd
 	sends    map[uint32]*sendEnd
-	due      []controller         // ends with a control frame to send
-	unread   map[*Cargo]time.Time // see expire.go
+	homes    map[*recvEnd]struct{} // joined with their Senders: see home.go
+	due      []controller          // ends with a control frame to send
+	unread   map[*Cargo]time.Time  // see expire.go
 	sweeping bool
 	tornDown bool
 
@@ -83,7 +86,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 624]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 632]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -169,7 +172,7 @@ func (p *port) fence() {
 
 // addRecv, addSend, removeRecv and removeSend keep the maps, and count what is open. Called with mu held.
 func (p *port) addRecv(r *recvEnd) {
-	p.recvs[r.id] = r
+	p.recvs[r.id.Load()] = r
 	p.open.Add(1)
 }
 
@@ -179,8 +182,8 @@ func (p *port) addSend(s *sendEnd) {
 }
 
 func (p *port) removeRecv(r *recvEnd) {
-	if p.recvs[r.id] == r {
-		delete(p.recvs, r.id)
+	if id := r.id.Load(); p.recvs[id] == r {
+		delete(p.recvs, id)
 		p.closedOne()
 	}
 }
@@ -236,14 +239,20 @@ func (p *port) fail(err error) {
 	}
 	p.err = err
 	p.attend(attFailed)
-	for _, r := range p.recvs {
-		r.end(err)
+	for _, ends := range [...]iter.Seq[*recvEnd]{maps.Values(p.recvs), maps.Keys(p.homes)} {
+		for r := range ends {
+			r.end(err)
+			if r.near != nil {
+				r.near.end(err)
+			}
+		}
 	}
 	for _, s := range p.sends {
 		s.end(err)
 	}
 	clear(p.recvs)
 	clear(p.sends)
+	clear(p.homes)
 	for _, c := range p.due {
 		if d, ok := c.(dropper); ok {
 			d.drop()

@@ -425,22 +425,6 @@ func testALaneCarriesNothing(t *T) {
 	}
 }
 
-// testAnEndComesHome gives ends away, and gets them back over the same session.
-func testAnEndComesHome(t *T) {
-	l := t.connect()
-	r, s := engine.Pipe[note]()
-	feed, out := engine.Pipe[note]()
-	home := pass(t, l.B, l.A, pass(t, l.A, l.B, &parcel{Reply: s, Feed: feed}))
-	sendNumbers(t, home.Reply, 0, 100)
-	t.check(home.Reply.Close())
-	wantNumbers(t, r, 0, 100)
-	t.want(r.Receive(t.ctx, &note{}), io.EOF)
-	sendNumbers(t, out, 0, 100)
-	t.check(out.CloseWith(errors.New("enough")))
-	wantNumbers(t, home.Feed, 0, 100)
-	t.wantReason(home.Feed.Receive(t.ctx, &note{}), engine.CodeError, "enough")
-}
-
 func testWhatAMessageDoesNotTakeIsRefused(t *T) {
 	l := t.connect()
 	s, r := channelAs[parcel, forgetful](t, l.A, l.B)
