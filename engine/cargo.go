@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
@@ -52,6 +53,7 @@ type item struct {
 }
 
 var (
+	errGiveClosed = fmt.Errorf("engine: an end in the message was closed here, and cannot be given away: %w", os.ErrClosed)
 	errTwice = errors.New("engine: an end is in the message twice: it can be given away once")
 	errBusy  = errors.New("engine: the pair is being given away elsewhere") // never seen by users
 )
@@ -69,6 +71,9 @@ func (c *Cargo) add(it item) (ref uint32, err error) {
 	}
 	if it.s != nil && it.s.given.Load() || it.r != nil && it.r.given.Load() {
 		return 0, errGiven
+	}
+	if it.s != nil && it.s.err() == errClosed || it.kind == kindReceiver && it.r != nil && it.r.isClosed() { //nolint:errorlint // itself
+		return 0, errGiveClosed
 	}
 	for i := range c.items {
 		o := &c.items[i]
@@ -240,7 +245,8 @@ func (it *item) nearReceiver() (*recvEnd, error) {
 			return nil, errGiven
 		}
 	}
-	if err := it.s.err(); err != nil {
+	// One whose receiver has ended the channel, which may show at any time, is given away as that: the forwarder says it.
+	if err := it.s.err(); err == errClosed || err == errGiven { //nolint:errorlint // themselves
 		return nil, err
 	}
 	return newRecvEnd(nil, 0, it.s.name, it.s.codec, 0, 0), nil

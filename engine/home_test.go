@@ -95,7 +95,7 @@ func TestAReceiverThatComesHomeOnTheWire(t *testing.T) {
 	v.write(frame{typ: frameData, channel: 9, arg: 1, payload: line(1, 2, 0, 11, outID) + "\x00\xc0\xd6\x07\x00\x00\x00\x01\xc0\xc0\xc0"})
 	var home ask
 	check(t, asks.Receive(v.done, &home))
-	wantErr(t, v.out.Send(impatient(v.done), &order{}), context.Canceled) // the peer's come first
+	wantErr(t, v.out.Send(impatient(v.done), &order{}), context.Canceled)                      // the peer's come first
 	for f := v.read(); f.typ != frameClose || f.channel != outID || f.arg != 0; f = v.read() { // hangs if there is none
 	}
 	// It is over for both sides: what crossed its end means nothing.

@@ -411,6 +411,17 @@ func (r *recvEnd) grant(n uint64) {
 	p.sendControl(r, &r.queuedCtl)
 }
 
+// isClosed reports whether this side has closed the end.
+func (r *recvEnd) isClosed() bool {
+	p, _ := r.settled()
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return r.closed
+}
+
 // close says that this side wants no more. It does not block. Messages that were not received are lost.
 func (r *recvEnd) close(reason error) error {
 	p := r.p

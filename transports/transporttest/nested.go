@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/corechan/corechan/engine"
@@ -244,6 +245,69 @@ func testAnEndIsGivenAwayOnce(t *T) {
 	}
 	sendNumbers(t, twice, 0, 5)
 	wantNumbers(t, more, 0, 5)
+}
+
+// testAClosedEndIsNotGivenAway closes ends, of a Pipe, of a channel and of a stream, and then puts them into a message.
+func testAClosedEndIsNotGivenAway(t *T) {
+	l := t.connect()
+	s, r := channel[parcel](t, l.A, l.B)
+	local, localS := engine.Pipe[parcel]()
+	replies, reply := engine.Pipe[note]()
+	feed, out := engine.Pipe[note]()
+	opened, accepted := channel[note](t, l.A, l.B)
+	read, write := engine.Stream()
+	t.check(reply.Close())
+	t.check(feed.Close())
+	t.check(opened.Close())
+	t.check(accepted.Close())
+	t.check(read.Close())
+	for _, s := range []engine.Sender[parcel]{s, localS} {
+		t.want(s.Send(t.ctx, &parcel{Reply: reply}), os.ErrClosed)
+		t.want(s.Send(t.ctx, &parcel{Feed: feed}), os.ErrClosed)
+		t.want(s.Send(t.ctx, &parcel{Reply: opened}), os.ErrClosed)
+		t.want(s.Send(t.ctx, &parcel{Body: engine.Carried[io.Reader]{V: read}}), os.ErrClosed)
+		t.check(s.Send(t.ctx, &parcel{ID: 5})) // it goes on
+	}
+	back, _ := channel[parcel](t, l.B, l.A)
+	t.want(back.Send(t.ctx, &parcel{Feed: accepted}), os.ErrClosed)
+	wantParcel(t, r, 5)
+	wantParcel(t, local, 5)
+	t.want(replies.Receive(t.ctx, &note{}), io.EOF)
+	t.want(sendUntilEnd(t.ctx, out), engine.ErrCanceled)
+	t.want(writeUntilEnd(write), engine.ErrCanceled)
+}
+
+func wantParcel(t *T, r engine.Receiver[parcel], id uint64) {
+	t.Helper()
+	var p parcel
+	t.check(r.Receive(t.ctx, &p))
+	if p.ID != id {
+		t.Errorf("parcel %d where %d was due", p.ID, id)
+	}
+}
+
+// testAnEndThatItsOtherSideHasEndedCanBeGivenAway sends ends that have ended, which its owner cannot know: they arrive as that.
+func testAnEndThatItsOtherSideHasEndedCanBeGivenAway(t *T) {
+	l := t.connect()
+	reason := &engine.ChannelError{Code: 320, Text: "no more"}
+	for _, w := range []string{"opened", "given"} {
+		t.sub(w, func(t *T) {
+			s, r := channel[note](t, l.A, l.B)
+			if w == "given" {
+				p, q := engine.Pipe[note]()
+				r, s = p, pass(t, l.B, l.A, &parcel{Reply: q}).Reply
+			}
+			t.check(r.CloseWith(reason))
+			t.wantReason(sendUntilEnd(t.ctx, s), reason.Code, reason.Text)
+			got := pass(t, l.A, l.B, &parcel{Reply: s}).Reply
+			t.wantReason(sendUntilEnd(t.ctx, got), reason.Code, reason.Text)
+		})
+	}
+	r, s := engine.Pipe[note]()
+	t.check(s.CloseWith(reason))
+	t.wantReason(r.Receive(t.ctx, &note{}), reason.Code, reason.Text)
+	got := pass(t, l.A, l.B, &parcel{Feed: r}).Feed
+	t.wantReason(got.Receive(t.ctx, &note{}), reason.Code, reason.Text)
 }
 
 func testAnEndThatIsNotSetArrivesNotSet(t *T) {

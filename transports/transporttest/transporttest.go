@@ -107,6 +107,8 @@ func groups() []group {
 			testWhatIsSentBeforeTheReferenceArrivesIsKept,
 			testWhatIsSentBeforeTheReferenceIsTakenIsKept,
 			testAnEndIsGivenAwayOnce,
+			testAClosedEndIsNotGivenAway,
+			testAnEndThatItsOtherSideHasEndedCanBeGivenAway,
 			testAnEndThatIsNotSetArrivesNotSet,
 			testAnEndThatWasUsedCanBeGivenAway,
 			testAnOpenedChannelCanBeGivenAway,
@@ -197,6 +199,7 @@ func groups() []group {
 			testAHopThatDiesEndsBothSides,
 			testRefusalsGoThroughAHop,
 			testWhatTheHopCannotForwardIsRefused,
+			testACancelledReplyDoesNotEndTheHop,
 		}},
 		{"several", []test{
 			testHeadersTravel,
