@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"time"
@@ -47,6 +48,7 @@ type item struct {
 	err   error
 	taken bool
 	again bool // nearR goes back to the session that it was on
+	made  bool // value was made here, of a descriptor that came, and is nobody else's
 	// counted: one of that session's references that nobody has taken yet.
 	counted *Session
 	pair    *pair // claimed
@@ -358,9 +360,19 @@ func (c *Cargo) sent() {
 // abandon frees what was collected for a message that is not sent.
 func (c *Cargo) abandon() {
 	for i := range c.items {
-		if f := c.items[i].file; f != nil {
-			_ = f.Close()
+		it := &c.items[i]
+		if it.file != nil {
+			_ = it.file.Close()
 		}
+		if it.made {
+			closeValue(it.value.value)
+		}
+	}
+}
+
+func closeValue(v any) {
+	if c, ok := v.(io.Closer); ok {
+		_ = c.Close()
 	}
 }
 

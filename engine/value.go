@@ -211,9 +211,7 @@ func (c *Cargo) takeValue(ref uint32, t reflect.Type) (any, error) {
 		return nil, err
 	}
 	if !reflect.TypeOf(v).AssignableTo(t) {
-		if c, ok := v.(io.Closer); ok {
-			_ = c.Close()
-		}
+		closeValue(v)
 		return nil, fmt.Errorf("%w: reference %d is a %T, and the field a %v", ErrMalformed, ref, v, t)
 	}
 	return v, nil
