@@ -81,7 +81,7 @@ type call struct {
 
 var calls = sync.Pool{New: func() any {
 	c := &call{}
-	c.s.call, c.s.key, c.s.changed = &c.r, newKey(), make(chan struct{}, 1)
+	c.s.call, c.s.key = &c.r, newKey()
 	c.r.changed = make(chan struct{}, 1)
 	return c
 }}

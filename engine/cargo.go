@@ -56,8 +56,8 @@ type item struct {
 
 var (
 	errGiveClosed = fmt.Errorf("engine: an end in the message was closed here, and cannot be given away: %w", os.ErrClosed)
-	errTwice = errors.New("engine: an end is in the message twice: it can be given away once")
-	errBusy  = errors.New("engine: the pair is being given away elsewhere") // never seen by users
+	errTwice      = errors.New("engine: an end is in the message twice: it can be given away once")
+	errBusy       = errors.New("engine: the pair is being given away elsewhere") // never seen by users
 )
 
 // carries reports whether there is anything.
@@ -131,7 +131,7 @@ func (c *Cargo) bindAll(p *port, s *Session) error {
 	if p.err != nil {
 		return p.err
 	}
-	var give []Attachment
+	files := 0
 	for i := range c.items {
 		it := &c.items[i]
 		if err := it.bind(p, s); err != nil {
@@ -141,21 +141,35 @@ func (c *Cargo) bindAll(p *port, s *Session) error {
 			return fmt.Errorf("engine: %w: a channel that uses %q can be given away only on one that does too", ErrCodec, name)
 		}
 		if it.kind == kindDescriptor {
+			files++
+		}
+	}
+	switch {
+	case files == 0:
+		return nil
+	case files > fd.MaxFDs:
+		return &LimitError{What: "descriptors a message", Got: uint64(files), Limit: fd.MaxFDs}
+	}
+	return c.giveFiles(p) // last: it cannot be undone
+}
+
+// giveFiles hands the descriptors to the bell. Called with the tx token held.
+func (c *Cargo) giveFiles(p *port) error {
+	give := p.giving[:0]
+	for i := range c.items {
+		if it := &c.items[i]; it.kind == kindDescriptor {
 			give = append(give, it.file)
 		}
 	}
-	if len(give) == 0 {
-		return nil
-	}
-	if len(give) > fd.MaxFDs {
-		return &LimitError{What: "descriptors a message", Got: uint64(len(give)), Limit: fd.MaxFDs}
-	}
-	if err := p.bell.Give(give); err != nil { // last: it cannot be undone
+	err := p.bell.Give(give)
+	clear(give)
+	p.giving = give[:0]
+	if err != nil {
 		return err
 	}
 	for i := range c.items {
-		if c.items[i].kind == kindDescriptor {
-			c.items[i].file = nil // the bell's
+		if it := &c.items[i]; it.kind == kindDescriptor {
+			it.file = nil // the bell's
 		}
 	}
 	return nil

@@ -70,7 +70,7 @@ func (s *sendEnd) withRoom(ctx context.Context, put func(r *recvEnd)) error {
 			continue
 		}
 		select {
-		case <-s.changed:
+		case <-s.changed.signal():
 		case <-p.failed:
 		case <-ctx.Done():
 		}
@@ -86,7 +86,7 @@ type joinedCondition struct {
 func (c *joinedCondition) met() bool {
 	return c.r.joined.Load() || c.s.ended.Load() != nil || c.s.into.Load() != c.r
 }
-func (c *joinedCondition) signal() <-chan struct{} { return c.s.changed }
+func (c *joinedCondition) signal() <-chan struct{} { return c.s.changed.signal() }
 
 // putInto is sendInto's last step. Called with r's port.mu held.
 func (s *sendEnd) putInto(r *recvEnd, c *Cargo, l *letter, flags uint32) {

@@ -79,6 +79,8 @@ type port struct {
 	single, intercepted bool
 	// bye is the GOAWAY that whoever has the tx token has yet to send.
 	bye atomic.Pointer[control]
+	// giving is memory for what goes to the bell. Under the tx token.
+	giving []Attachment
 	// spaceFor is the channel for whose message the holder of the tx token waits, if it is for one. Under the tx token.
 	spaceFor *sendEnd
 	// handling: a handler runs, and messages for handlers wait in their channels' inboxes; backlog has those channels.
@@ -86,7 +88,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 632]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 656]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.

@@ -48,7 +48,7 @@ type sendEnd struct {
 	granted atomic.Uint64
 	wanting atomic.Uint64             // a sender waits until more than this is granted
 	ended   atomic.Pointer[error]     // why nothing can be sent any more
-	changed chan struct{}             // granted or ended changed
+	changed waker                     // granted or ended changed
 	atEnd   atomic.Pointer[[]*func()] // copied on writing
 
 	// Under port.mu.
@@ -60,7 +60,7 @@ type sendEnd struct {
 }
 
 func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
-	s := &sendEnd{p: p, id: id, name: name, maxMessage: maxMessage, changed: make(chan struct{}, 1), key: newKey()}
+	s := &sendEnd{p: p, id: id, name: name, maxMessage: maxMessage, key: newKey()}
 	s.granted.Store(math.MaxUint64)
 	return s
 }
@@ -85,11 +85,28 @@ func (s *sendEnd) end(err error) bool {
 	return true
 }
 
-func (s *sendEnd) wake() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
+func (s *sendEnd) wake() { s.changed.wake() }
+
+// A waker is the signal of conditions that hardly anybody waits for: it has a channel only once somebody does. The zero value is
+// ready.
+type waker struct{ c atomic.Pointer[chan struct{}] }
+
+// wake lets one who waits look again.
+func (w *waker) wake() {
+	if c := w.c.Load(); c != nil {
+		signalTo(*c)
 	}
+}
+
+// signal returns the channel. What came before there was one is in it.
+func (w *waker) signal() <-chan struct{} {
+	if c := w.c.Load(); c != nil {
+		return *c
+	}
+	c := make(chan struct{}, 1)
+	c <- struct{}{}
+	w.c.CompareAndSwap(nil, &c)
+	return *w.c.Load()
 }
 
 // because returns why the channel has ended, if that is why a call failed with err, which may be its port's later end.
@@ -336,7 +353,7 @@ func (c *creditCondition) met() bool {
 	s := (*sendEnd)(c)
 	return s.ended.Load() != nil || s.granted.Load() > s.wanting.Load() || s.into.Load() != nil
 }
-func (c *creditCondition) signal() <-chan struct{} { return c.changed }
+func (c *creditCondition) signal() <-chan struct{} { return c.changed.signal() }
 
 // credit handles CREDIT: arg more bytes.
 func (p *port) credit(h header, payload []byte) error {
