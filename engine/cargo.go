@@ -29,6 +29,7 @@ type Cargo struct {
 	head     []byte // that goes, encoded
 	// within: it does not leave the process. descriptors: the link carries those.
 	within, descriptors bool
+	refusing            bool // it is collected only to be refused
 	items               []item
 }
 
@@ -70,6 +71,10 @@ func (c *Cargo) add(it item) (ref uint32, err error) {
 	}
 	if it.ref == 0 {
 		it.ref = uint32(len(c.items) + 1)
+	}
+	if c.refusing {
+		c.items = append(c.items, it)
+		return it.ref, nil
 	}
 	if it.s != nil && it.s.given.Load() || it.r != nil && it.r.given.Load() {
 		return 0, errGiven
