@@ -476,9 +476,46 @@ func testALaneCarriesNothing(t *T) {
 	s, err := engine.OpenLane[parcel](t.ctx, l.A, "x", nil)
 	t.check(err)
 	replies, reply := engine.Pipe[note]()
-	t.want(s.Send(t.ctx, &parcel{Reply: reply}), errors.ErrUnsupported)
+	feed, out := engine.Pipe[note]()
+	body, write := engine.Stream()
+	read, sink := engine.Stream()
+	opened, accepted := channel[note](t, l.A, l.B)
+	_, path := contents(t, 100)
+	file, err := os.Open(path)
+	t.check(err)
+	defer file.Close()
+	refused := func(what string, err error) {
+		t.Helper()
+		t.want(err, errors.ErrUnsupported)
+		if text := err.Error(); !strings.Contains(text, "lane") || !strings.Contains(text, "use Open") {
+			t.Errorf("%s: %q does not say what to do", what, text)
+		}
+	}
+	for what, p := range map[string]*parcel{
+		"sender": {Reply: reply}, "receiver": {Feed: feed}, "opened": {Reply: opened},
+		"reader": {Body: engine.Carried[io.Reader]{V: body}}, "writer": {Sink: engine.Carried[io.WriteCloser]{V: sink}},
+		"foreign": {Body: engine.Carried[io.Reader]{V: strings.NewReader("x")}}, "file": {Body: engine.Carried[io.Reader]{V: file}},
+	} {
+		refused(what, s.Send(t.ctx, p))
+		refused(what+", with a header", s.SendWith(t.ctx, p, &engine.SendOptions{Header: engine.Header{"k": "v"}}))
+		refused(what+", the last", s.SendWith(t.ctx, p, &engine.SendOptions{Last: true}))
+	}
+	_, err = call(t.ctx, s, 1)
+	refused("call", err)
 	sendNumbers(t, reply, 0, 5)
 	wantNumbers(t, replies, 0, 5)
+	sendNumbers(t, out, 0, 5)
+	wantNumbers(t, feed, 0, 5)
+	sendNumbers(t, opened, 0, 5)
+	wantNumbers(t, accepted, 0, 5)
+	for w, r := range map[io.WriteCloser]io.Reader{write: body, sink: read} {
+		go func() { _, _ = io.WriteString(w, "text"); _ = w.Close() }()
+		b, err := io.ReadAll(r)
+		t.check(err)
+		if string(b) != "text" {
+			t.Errorf("%q", b)
+		}
+	}
 	t.check(s.Send(t.ctx, &parcel{ID: 1}))
 	r, err := engine.Accept[parcel](t.ctx, l.B, "x")
 	t.check(err)
