@@ -136,7 +136,11 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 		it.err = fmt.Errorf("engine: %w: the peer uses codec number %d", ErrCodec, it.codec)
 	}
 	if it.kind == kindHome {
-		return s.cameHome(p, it)
+		err := s.cameHome(p, it)
+		if err == nil && it.err != nil {
+			it.refuseWith(&ChannelError{Code: CodeLimit, Text: it.err.Error()})
+		}
+		return err
 	}
 	if err := s.checkPeerID(it.channel); err != nil {
 		return err

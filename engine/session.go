@@ -277,12 +277,13 @@ func (s *Session) handleFrame(h header, payload []byte) error {
 	case frameLane:
 		return s.laneAnswered(h, payload)
 	case frameGoAway:
-		if h.flags != 0 || h.attachments != 0 || h.channel != 0 || len(payload) > maxTextLen {
+		text, ok := readText(payload)
+		if h.flags != 0 || h.attachments != 0 || h.channel != 0 || !ok {
 			return violation("GOAWAY is malformed")
 		}
 		err := error(ErrSessionClosed)
 		if h.arg != 0 {
-			err = fmt.Errorf("%w: %w", ErrSessionClosed, &ChannelError{Code: Code(h.arg), Text: string(payload)})
+			err = fmt.Errorf("%w: %w", ErrSessionClosed, &ChannelError{Code: Code(h.arg), Text: text})
 		}
 		s.port.fail(err)
 		return err
@@ -544,6 +545,7 @@ type OpenOptions struct {
 	Codec codec.Codec
 	// Unbuffered makes Send wait until the message was received, as on an unbuffered channel of Go, and one Send after the
 	// other. If its context ends while it waits, the message may be received or not. Reserve is not for such a channel.
+	// An end of it that is given away is that of a channel with a window again.
 	Unbuffered bool
 	// Header travels with the opening: see Receiver.Header.
 	Header Header

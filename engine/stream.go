@@ -66,6 +66,9 @@ func (s *StreamReader) fill(b []byte) (n int, err error) {
 					return err
 				}
 			}
+			if s.end.given.Load() {
+				return errGiven
+			}
 			payload, l, err := s.end.next(ctx)
 			if err != nil {
 				return err
@@ -133,6 +136,9 @@ func (s *StreamWriter) Write(b []byte) (total int, err error) {
 			if err := q.sender(); err != nil {
 				return err
 			}
+		}
+		if s.end.given.Load() {
+			return errGiven
 		}
 		for len(b) != 0 {
 			n := min(len(b), streamPiece, s.end.maxMessage)

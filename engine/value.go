@@ -266,7 +266,7 @@ func (it *item) asValue(t reflect.Type) (any, error) {
 		r = newStreamReader(it.r)
 	}
 	if it.s != nil {
-		if it.s.codec != codecRaw {
+		if it.s.codec != codecRaw && it.s.codec != "" {
 			return nil, it.wrong(t.String())
 		}
 		it.s.setEncoding(rawEncoding)
