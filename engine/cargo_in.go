@@ -131,8 +131,8 @@ func (c *Cargo) arrive(p *port, given []Attachment) error {
 
 // arrived makes the end, or ends, of one entry that came.
 func (s *Session) arrived(p *port, it *item, carrying string) error {
-	codec, ok := codecName(it.codec, carrying)
-	if !ok {
+	codec, known := codecName(it.codec, carrying)
+	if !known && it.err == nil {
 		it.err = fmt.Errorf("engine: %w: the peer uses codec number %d", ErrCodec, it.codec)
 	}
 	if it.kind == kindHome {
@@ -176,6 +176,7 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 	it.counted = s
 	code := CodeLimit
 	switch {
+	case it.err != nil && exhausted(it.err): // this process's lack, beside it
 	case it.err != nil:
 		code = CodeCodec
 	case s.draining.Load():

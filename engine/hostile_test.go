@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/ring"
 )
 
@@ -681,4 +682,33 @@ func many(n uint32) (table string) {
 		table += line(i+1, 2, 0, 9+2*i, 0)
 	}
 	return table
+}
+
+// A tiredBell is one whose process is out of descriptors.
+type tiredBell struct{ *engine.ProcessBell }
+
+func (b tiredBell) Take(n int) ([]engine.Attachment, error) {
+	list, err := b.ProcessBell.Take(n)
+	for _, a := range list {
+		_ = a.Close()
+	}
+	return nil, errors.Join(err, fd.ErrExhausted)
+}
+
+// What a message brings is refused with code 5 where there are no descriptors left for it.
+func TestAMessageWithoutItsDescriptorsIsRefusedWithTheLimitsCode(t *testing.T) {
+	a, b := newLinks(t, 1<<14, nil)
+	b.link.Bell = tiredBell{b.bell}
+	h := &hostile{side: a, t: t}
+	sess := b.session(t, newEngine(t, engine.Config{}))
+	h.write(open1(1, "msgpack", "asks"))
+	r := must(engine.Accept[ask](watchdog(t), sess, "asks"))
+	h.write(with1(frame{
+		typ: frameData, channel: 1, arg: 2, payload: line(1, 4, 0, 0, 0) + line(2, 1, 0, 3, 0) + "\x00\xd6\x07\x00\x00\x00\x02\xc0\xc0\xd6\x07\x00\x00\x00\x01\xc0",
+	}, 1, 1))
+	wantErr(t, r.Receive(watchdog(t), new(ask)), fd.ErrExhausted)
+	if f := h.read(); f.typ != frameClose || f.channel != 3 || f.arg != 5 {
+		t.Errorf("%v", f)
+	}
+	check(t, sess.Err())
 }

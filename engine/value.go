@@ -127,6 +127,9 @@ func (c *Cargo) addValue(v any, t reflect.Type, ref uint32) (uint32, error) {
 
 // addReader adds a stream's reading end, unless bytes of it were read and not asked for.
 func (c *Cargo) addReader(s *StreamReader, ref uint32) (uint32, error) {
+	if s.given.Load() {
+		return 0, errGiven
+	}
 	s.mu.Lock()
 	rest := len(s.rest)
 	s.mu.Unlock()

@@ -280,6 +280,7 @@ func testWhoWaitsForAnEndThatIsGivenAwayTakesNothing(t *T) {
 				t.check(err)
 				_, err = body.Read(make([]byte, 10))
 				t.want(err, engine.ErrGiven)
+				t.want(body.Close(), engine.ErrGiven)
 				t.check(write.Close())
 				b, err := io.ReadAll(got)
 				t.check(err)
