@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,25 +33,40 @@ func TestTCPConforms(t *testing.T) {
 			addr := strings.TrimPrefix(ln.Addr(), "tcp://")
 			sa := must(tcp.Dial(ctx, addr, &tcp.Options{Engine: a}))
 			sb := must(ln.Accept(ctx))
-			return transporttest.Link{A: sa, B: sb, Cut: func() { cut(t, addr) }}
+			return transporttest.Link{A: sa, B: sb, Cut: func() {
+				_, _ = sa.Flush(ctx), sb.Flush(ctx) // what has left only
+				cut(t, addr)
+			}}
 		},
 	})
 }
 
-// cut shuts down the connection that was dialled at an address.
+// cut shuts down the connection that was dialled at an address, once what left on either side has arrived at the other: TCP does
+// not promise that of a connection that is reset.
 func cut(t testing.TB, addr string) {
 	t.Helper()
 	port := int(netip.MustParseAddrPort(addr).Port())
+	dialled := -1
 	for _, entry := range must(os.ReadDir("/proc/self/fd")) {
 		n := must(strconv.Atoi(entry.Name()))
-		if peer, err := unix.Getpeername(n); err == nil {
-			if u, ok := peer.(*unix.SockaddrInet4); ok && u.Port == port {
-				if err := unix.Shutdown(n, unix.SHUT_RDWR); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
+		peer, err := unix.Getpeername(n)
+		if err != nil {
+			continue
+		}
+		local := must(unix.Getsockname(n))
+		if u, ok := peer.(*unix.SockaddrInet4); ok && u.Port == port {
+			dialled = n
+		} else if u, ok := local.(*unix.SockaddrInet4); !ok || u.Port != port {
+			continue
+		}
+		for must(unix.IoctlGetInt(n, unix.TIOCOUTQ)) != 0 {
+			runtime.Gosched()
 		}
 	}
-	t.Fatalf("nobody is connected to %s", addr)
+	if dialled < 0 {
+		t.Fatalf("nobody is connected to %s", addr)
+	}
+	if err := unix.Shutdown(dialled, unix.SHUT_RDWR); err != nil {
+		t.Fatal(err)
+	}
 }

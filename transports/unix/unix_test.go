@@ -33,7 +33,10 @@ func TestUnixConforms(t *testing.T) {
 			defer ln.Close()
 			sa := must(unix.Dial(ctx, name, &unix.Options{Engine: a}))
 			sb := must(ln.Accept(ctx))
-			return transporttest.Link{A: sa, B: sb, Cut: func() { cut(t, name) }}
+			return transporttest.Link{A: sa, B: sb, Cut: func() {
+				_, _ = sa.Flush(ctx), sb.Flush(ctx) // what has left only
+				cut(t, name)
+			}}
 		},
 	})
 }
