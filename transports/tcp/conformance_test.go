@@ -2,16 +2,11 @@ package tcp_test
 
 import (
 	"context"
-	"net/netip"
-	"os"
-	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/transports/internal/socktest"
 	"github.com/corechan/corechan/transports/tcp"
 	"github.com/corechan/corechan/transports/transporttest"
 )
@@ -35,38 +30,8 @@ func TestTCPConforms(t *testing.T) {
 			sb := must(ln.Accept(ctx))
 			return transporttest.Link{A: sa, B: sb, Cut: func() {
 				_, _ = sa.Flush(ctx), sb.Flush(ctx) // what has left only
-				cut(t, addr)
+				socktest.CutTCP(t, addr)
 			}}
 		},
 	})
-}
-
-// cut shuts down the connection that was dialled at an address, once what left on either side has arrived at the other: TCP does
-// not promise that of a connection that is reset.
-func cut(t testing.TB, addr string) {
-	t.Helper()
-	port := int(netip.MustParseAddrPort(addr).Port())
-	dialled := -1
-	for _, entry := range must(os.ReadDir("/proc/self/fd")) {
-		n := must(strconv.Atoi(entry.Name()))
-		peer, err := unix.Getpeername(n)
-		if err != nil {
-			continue
-		}
-		local := must(unix.Getsockname(n))
-		if u, ok := peer.(*unix.SockaddrInet4); ok && u.Port == port {
-			dialled = n
-		} else if u, ok := local.(*unix.SockaddrInet4); !ok || u.Port != port {
-			continue
-		}
-		for must(unix.IoctlGetInt(n, unix.TIOCOUTQ)) != 0 {
-			runtime.Gosched()
-		}
-	}
-	if dialled < 0 {
-		t.Fatalf("nobody is connected to %s", addr)
-	}
-	if err := unix.Shutdown(dialled, unix.SHUT_RDWR); err != nil {
-		t.Fatal(err)
-	}
 }
