@@ -29,7 +29,8 @@ func TestEveryTransportEveryWayToWaitAndEveryMode(t *testing.T) {
 	}
 }
 
-func pingpongSmoke(t *testing.T, c Config) {
+func pingpongSmoke(t *testing.T, c Config) PingpongReport {
+	t.Helper()
 	forTwoCores(t, c)
 	p, err := Pingpong(t.Context(), c, testOptions(nil))
 	if err != nil {
@@ -42,9 +43,11 @@ func pingpongSmoke(t *testing.T, c Config) {
 	if !(0 < p.P50Ns && p.P50Ns <= p.P99Ns && p.P99Ns <= p.P999Ns && p.MeanNs <= p.MaxNs) || p.LimitP50Ns <= 0 || p.RatioP50 <= 0 {
 		t.Errorf("%+v", p)
 	}
+	return p
 }
 
-func streamSmoke(t *testing.T, c Config) {
+func streamSmoke(t *testing.T, c Config) StreamReport {
+	t.Helper()
 	forTwoCores(t, c)
 	s, err := Stream(t.Context(), c, testOptions(nil))
 	if err != nil {
@@ -54,6 +57,7 @@ func streamSmoke(t *testing.T, c Config) {
 		s.Interrupted || s.MsgsPerS <= 0 || s.LimitMsgsPerS <= 0 || s.Ratio <= 0 || s.BusyCores < 0 {
 		t.Errorf("%+v", s)
 	}
+	return s
 }
 
 // A stream of many times the ring, so that the sender waits for space or credit.
@@ -109,7 +113,7 @@ func TestAPauseIsPartOfNoSample(t *testing.T) {
 						trips += time.Duration(ns)
 					}
 					if trips <= 0 || trips > m.elapsed-n*pause {
-						t.Errorf("%s: %d round trips took %v, without pauses %v", sub, n, m.elapsed, trips)
+						t.Errorf("subject %d: %d round trips took %v, without pauses %v", sub, n, m.elapsed, trips)
 					}
 				}
 				if err := s.close(); err != nil {

@@ -3,16 +3,11 @@
 //
 //   - Ping-pong: a payload on cache lines of its own, then a sequence word on a line of its own, stored with release
 //     order; the other side polls the word, reads the payload, answers likewise.
-//
 //   - Stream: a single-producer single-consumer ring of fixed-size records, one publish per record, each side with a
 //     cached copy of the other's position.
-//
 //   - Eventfd: the ping-pong with blocking reads of an eventfd in place of the polled word.
-//
 //   - Channels: the ping-pong and the stream of one process with Go channels in place of the polled words.
-//
 //   - Rights: a ping-pong of descriptors, by sendmsg(2) and recvmsg(2).
-//
 //   - Wires: ping-pong and stream over a connected socket, unix or tcp, one write a message. A socket is used by bare system
 //     calls, which block or poll, by package net, by crypto/tls, by net/http's HTTP/2, or by a WebSocket library: what a
 //     transport over that network is built on, with nothing of ours on top.
