@@ -156,6 +156,8 @@ func (c *Config) checkKind(k kind) error {
 	switch {
 	case k != call && c.Inflight != 0:
 		return fmt.Errorf("%w: only calls have a number in flight", ErrConfig)
+	case c.Lane && !c.Transport.lanes():
+		return fmt.Errorf("%w: %s has no lanes; leave --lane out, or use shm or inmem", ErrConfig, c.Transport)
 	case k == pingpong || k == stream:
 		return nil
 	case c.Transport.bare():

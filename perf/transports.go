@@ -9,6 +9,8 @@ import (
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/transports/inmem"
 	"github.com/corechan/corechan/transports/shm"
+	"github.com/corechan/corechan/transports/tcp"
+	"github.com/corechan/corechan/transports/unix"
 )
 
 // Transport is what carries the messages.
@@ -70,6 +72,9 @@ func (t Transport) roams() bool { return oneOf(t, TLS, H2, WS) }
 // passes says whether descriptors travel as such.
 func (t Transport) passes() bool { return oneOf(t, Shm, Unix) }
 
+// lanes says whether a channel can have a ring of its own.
+func (t Transport) lanes() bool { return oneOf(t, Shm, Inmem) || t.bare() }
+
 // listed writes transports for a message.
 func listed(all []Transport) string {
 	words := make([]string, len(all))
@@ -95,6 +100,10 @@ func carrierOf(t Transport) carrier {
 		return overShm{}
 	case Inmem:
 		return overInmem{}
+	case Unix:
+		return overUnix{}
+	case TCP:
+		return overTCP{}
 	}
 	return nil
 }
@@ -117,4 +126,27 @@ func (overInmem) listen(ctx context.Context, e *env, eng *engine.Engine) (*engin
 
 func (overInmem) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Session, error) {
 	return inmem.Dial(ctx, e.address, &inmem.Options{Engine: eng, Ring: ringOptions(e)})
+}
+
+type overUnix struct{}
+
+func (overUnix) listen(ctx context.Context, e *env, eng *engine.Engine) (*engine.Listener, error) {
+	return unix.Listen(ctx, e.address, &unix.Options{Engine: eng, Ring: ringOptions(e)})
+}
+
+func (overUnix) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Session, error) {
+	return unix.Dial(ctx, e.address, &unix.Options{Engine: eng, Ring: ringOptions(e)})
+}
+
+// anyPort is where those listen that have no name to listen at.
+const anyPort = "127.0.0.1:0"
+
+type overTCP struct{}
+
+func (overTCP) listen(ctx context.Context, e *env, eng *engine.Engine) (*engine.Listener, error) {
+	return tcp.Listen(ctx, anyPort, &tcp.Options{Engine: eng, Ring: ringOptions(e)})
+}
+
+func (overTCP) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Session, error) {
+	return tcp.Dial(ctx, e.address, &tcp.Options{Engine: eng, Ring: ringOptions(e)})
 }

@@ -75,25 +75,7 @@ func TestABareConnectionEndsASliceWhoseSecondProcessIsKilled(t *testing.T) {
 				}
 				for i := range names {
 					t.Run(fmt.Sprint(k, "/", test.transport, "/", wait, "/", i), func(t *testing.T) {
-						s := open(t, k, Config{Transport: test.transport, Wait: wait})
-						sub := s.those(asLimit)[i]
-						if _, err := s.slice(sub, 10); err != nil {
-							t.Fatal(err)
-						}
-						killed := make(chan struct{})
-						go func() {
-							defer close(killed)
-							_ = s.far.(*process).cmd.Process.Kill()
-						}()
-						var err error
-						for err == nil {
-							_, err = s.slice(sub, 10000)
-						}
-						<-killed
-						if !strings.Contains(err.Error(), "second process died (signal: killed)") || s.stuck {
-							t.Errorf("%v; stuck: %t", err, s.stuck)
-						}
-						_ = s.close() // it tells of the dead process again
+						killed(t, k, Config{Transport: test.transport, Wait: wait}, []subject{theLimit, theSystem + 1, theSystem + 2}[i])
 					})
 				}
 			}
