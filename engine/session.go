@@ -108,6 +108,9 @@ func (s *Session) Peer() Peer { return s.link.Peer }
 // Transport returns the name of the session's transport: "shm", "inmem".
 func (s *Session) Transport() string { return s.link.Transport }
 
+// Descriptors reports whether what has a descriptor is handed over as one: the peer is on this machine, and the transport can.
+func (s *Session) Descriptors() bool { return s.link.Descriptors }
+
 // Done is closed when the peer is gone or the session has failed or was closed. Messages that arrived before may still be received.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
