@@ -30,6 +30,10 @@ func (g *Gateway) open(ctx, session context.Context, sess *engine.Session, r eng
 	if err := receive(ctx, r, &req); err != nil {
 		return // there is nobody to tell
 	}
+	if req.Answer == (engine.Sender[answer]{}) {
+		_ = req.Report.Close()
+		return
+	}
 	c := &connection{g: g, sess: sess, name: req.Offer, began: time.Now()}
 	refuse := func(err error) {
 		var oe *OpenError
@@ -107,7 +111,7 @@ func (g *Gateway) offersFor(p engine.Peer, bearer string) string {
 func (g *Gateway) list(ctx context.Context, sess *engine.Session, r engine.Receiver[listRequest]) {
 	var req listRequest
 	bearer := token(r.Header())
-	if receive(ctx, r, &req) != nil {
+	if receive(ctx, r, &req) != nil || req.Answer == (engine.Sender[listing]{}) {
 		return
 	}
 	l := listing{}

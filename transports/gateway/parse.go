@@ -27,7 +27,7 @@ func ParseOffer(s string) (Offer, error) {
 		return Offer{}, fmt.Errorf("%w: %q: write name=host:port, or name=unix:/path", ErrOffer, s)
 	}
 	o := Offer{Name: name, Upstream: upstream}
-	if options != "" {
+	if strings.Contains(s, ",") {
 		for option := range strings.SplitSeq(options, ",") {
 			if err := o.set(option); err != nil {
 				return Offer{}, fmt.Errorf("offer %s: %w", name, err)
@@ -38,6 +38,8 @@ func ParseOffer(s string) (Offer, error) {
 	return o, err
 }
 
+const optionList = "anyone, uid=, cert=, token-file=, proxied, max-conns=, dial-timeout=, idle-timeout="
+
 func (o *Offer) set(option string) error {
 	key, value, given := strings.Cut(option, "=")
 	var err error
@@ -47,7 +49,7 @@ func (o *Offer) set(option string) error {
 	case key == "proxied" && !given:
 		o.Proxied = true
 	case value == "":
-		return fmt.Errorf("%w: option %q: see \"go doc gateway.ParseOffer\" or --help for the options", ErrOffer, option)
+		return fmt.Errorf("%w: option %q: write one of %s", ErrOffer, option, optionList)
 	case key == "uid":
 		var uid uint64
 		uid, err = strconv.ParseUint(value, 10, 32)
@@ -67,7 +69,7 @@ func (o *Offer) set(option string) error {
 	case key == "idle-timeout":
 		o.IdleTimeout, err = positive(value)
 	default:
-		return fmt.Errorf("%w: no option %q", ErrOffer, key)
+		return fmt.Errorf("%w: no option %q: write one of %s", ErrOffer, key, optionList)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrOffer, option, err)
