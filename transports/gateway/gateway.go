@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -207,9 +208,13 @@ func each[T any](ctx context.Context, sess *engine.Session, name string, f func(
 	}
 }
 
-// token returns the bearer token that a channel was opened with.
-func token(h engine.Header) string {
-	scheme, t, ok := strings.Cut(h[tokenHeader], " ")
+// token returns the bearer token that a channel was opened with, or else the one of the HTTP request that the session came by.
+func token(h engine.Header, p engine.Peer) string {
+	given, ok := h[tokenHeader]
+	if r, http := p.Identity.(*http.Request); !ok && http {
+		given = r.Header.Get(tokenHeader)
+	}
+	scheme, t, ok := strings.Cut(given, " ")
 	if !ok || !strings.EqualFold(scheme+" ", tokenScheme) {
 		return ""
 	}

@@ -26,7 +26,7 @@ func receive[T any](ctx context.Context, r engine.Receiver[T], v *T) error {
 func (g *Gateway) open(ctx, session context.Context, sess *engine.Session, r engine.Receiver[request], answered func()) {
 	defer answered()
 	var req request
-	bearer := token(r.Header())
+	bearer := token(r.Header(), sess.Peer())
 	if err := receive(ctx, r, &req); err != nil {
 		return // there is nobody to tell
 	}
@@ -110,7 +110,7 @@ func (g *Gateway) offersFor(p engine.Peer, bearer string) string {
 // list answers which offers a peer may open.
 func (g *Gateway) list(ctx context.Context, sess *engine.Session, r engine.Receiver[listRequest]) {
 	var req listRequest
-	bearer := token(r.Header())
+	bearer := token(r.Header(), sess.Peer())
 	if receive(ctx, r, &req) != nil || req.Answer == (engine.Sender[listing]{}) {
 		return
 	}

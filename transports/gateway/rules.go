@@ -3,7 +3,9 @@ package gateway
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 
@@ -17,9 +19,10 @@ type Rules struct {
 	Anyone bool
 	// UIDs are users, of peers on this machine, by what the kernel says.
 	UIDs []uint32
-	// Certs are names in certificates that the transport has verified: subject common names and DNS names.
+	// Certs are names in certificates that the transport has verified: DNS names, URIs and the subject's common name.
 	Certs []string
-	// Tokens are secrets. A peer presents one as a bearer token. They have 16 bytes at least.
+	// Tokens are secrets. A peer presents one as a bearer token: with its request, or in the HTTP request that its session came
+	// by. They have 16 bytes at least.
 	Tokens []string
 }
 
@@ -82,8 +85,29 @@ func (o *offer) knows(token string) bool {
 	return found == 1
 }
 
-// certNames returns the names in the certificate that a peer has proven to have. No transport has such peers yet.
-func certNames(engine.Peer) []string { return nil }
+// certNames returns the names in the certificate that a peer has proven to have: verified, by the transport or by what stands
+// in front of the HTTP request.
+func certNames(p engine.Peer) []string {
+	var state *tls.ConnectionState
+	switch id := p.Identity.(type) {
+	case *tls.ConnectionState:
+		state = id
+	case *http.Request:
+		state = id.TLS
+	}
+	if state == nil || len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
+		return nil
+	}
+	cert := state.PeerCertificates[0]
+	names := slices.Clone(cert.DNSNames)
+	if cn := cert.Subject.CommonName; cn != "" {
+		names = append(names, cn)
+	}
+	for _, u := range cert.URIs {
+		names = append(names, u.String())
+	}
+	return names
+}
 
 // identity says who a peer is, to itself.
 func identity(p engine.Peer, token string) string {
