@@ -14,9 +14,16 @@ import (
 	"github.com/corechan/corechan/transports/gateway"
 )
 
-// ways are the links, once with connections as they come and once proxied.
-func onWays(t *testing.T, f func(t *testing.T, l link, proxied bool)) {
-	for _, l := range overAll {
+// onWays runs f over the links, once with connections as they come and once proxied.
+func onWays(t *testing.T, f func(t *testing.T, l link, proxied bool)) { onWaysOf(t, overAll, f) }
+
+// onServerWays is onWays for what takes long, with a real server.
+func onServerWays(t *testing.T, f func(t *testing.T, l link, proxied bool)) {
+	onWaysOf(t, []link{overShm, overTCP, overTLS}, f)
+}
+
+func onWaysOf(t *testing.T, links []link, f func(t *testing.T, l link, proxied bool)) {
+	for _, l := range links {
 		for _, proxied := range []bool{false, true} {
 			if proxied && !l.handsOver {
 				continue

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"context"
+	stdtls "crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,11 @@ import (
 	"github.com/corechan/corechan/ring"
 	"github.com/corechan/corechan/transports"
 	"github.com/corechan/corechan/transports/gateway"
+	"github.com/corechan/corechan/transports/internal/certtest"
+	"github.com/corechan/corechan/transports/internal/socktest"
+	"github.com/corechan/corechan/transports/tcp"
+	"github.com/corechan/corechan/transports/tls"
+	"github.com/corechan/corechan/transports/unix"
 )
 
 func TestMain(m *testing.M) {
@@ -130,7 +136,26 @@ var (
 	overShm    = link{"shm", true, urlPair("shm")}
 	overInmem  = link{"inmem", true, urlPair("inmem")}
 	overRemote = link{"remote", false, remotePair}
-	overAll    = []link{overShm, overInmem, overRemote}
+	overUnix   = link{"unix", true, wirePair(unix.Transport, "@gateway-test-unix-", func(ctx context.Context, addr string, e *engine.Engine, _ *certtest.CA) (*engine.Listener, error) {
+		return unix.Listen(ctx, addr, &unix.Options{Engine: e})
+	}, func(ctx context.Context, addr string, e *engine.Engine, _ *certtest.CA) (*engine.Session, error) {
+		return unix.Dial(ctx, addr, &unix.Options{Engine: e})
+	})}
+	overTCP = link{"tcp", false, wirePair(tcp.Transport, "", func(ctx context.Context, addr string, e *engine.Engine, _ *certtest.CA) (*engine.Listener, error) {
+		return tcp.Listen(ctx, addr, &tcp.Options{Engine: e})
+	}, func(ctx context.Context, addr string, e *engine.Engine, _ *certtest.CA) (*engine.Session, error) {
+		return tcp.Dial(ctx, addr, &tcp.Options{Engine: e})
+	})}
+	overTLS = link{"tls", false, wirePair(tls.Transport, "", func(ctx context.Context, addr string, e *engine.Engine, ca *certtest.CA) (*engine.Listener, error) {
+		return tls.Listen(ctx, addr, &tls.Options{Engine: e, Config: &stdtls.Config{
+			Certificates: []stdtls.Certificate{ca.Good("gateway")}, ClientCAs: ca.Pool(), ClientAuth: stdtls.RequireAndVerifyClientCert,
+		}})
+	}, func(ctx context.Context, addr string, e *engine.Engine, ca *certtest.CA) (*engine.Session, error) {
+		return tls.Dial(ctx, addr, &tls.Options{Engine: e, Config: &stdtls.Config{
+			RootCAs: ca.Pool(), Certificates: []stdtls.Certificate{ca.Good("web")},
+		}})
+	})}
+	overAll = []link{overShm, overInmem, overUnix, overRemote, overTCP, overTLS}
 )
 
 func onLinks(t *testing.T, links []link, f func(t *testing.T, l link)) {
@@ -171,8 +196,39 @@ func urlPair(scheme string) func(t testing.TB) (a, b *engine.Session, cut func()
 	}
 }
 
+// wirePair makes sessions over a socket.
+func wirePair(scheme, name string,
+	listen func(ctx context.Context, addr string, e *engine.Engine, ca *certtest.CA) (*engine.Listener, error),
+	dial func(ctx context.Context, addr string, e *engine.Engine, ca *certtest.CA) (*engine.Session, error),
+) func(t testing.TB) (a, b *engine.Session, cut func()) {
+	return func(t testing.TB) (a, b *engine.Session, cut func()) {
+		t.Helper()
+		ctx, ca := watchdog(t), certtest.NewCA(t)
+		addr := "127.0.0.1:0"
+		if name != "" {
+			addr = fmt.Sprintf("%s%d-%d", name, os.Getpid(), names.Add(1))
+		}
+		ln := must(listen(ctx, addr, newEngine(t, engine.Config{}), ca))
+		t.Cleanup(func() { _ = ln.Close() })
+		addr = strings.TrimPrefix(ln.Addr(), scheme+"://")
+		a = must(dial(ctx, addr, newEngine(t, engine.Config{}), ca))
+		b = must(ln.Accept(ctx))
+		return a, b, func() {
+			if name != "" {
+				socktest.CutUnix(t, addr)
+			} else {
+				socktest.CutTCP(t, addr)
+			}
+		}
+	}
+}
+
 // remotePair stands for two machines: a link without descriptors, whose peers do not know each other's user.
 func remotePair(t testing.TB) (sa, sb *engine.Session, cut func()) {
+	return remotePairOf(t, engine.Peer{Addr: "remote://test"})
+}
+
+func remotePairOf(t testing.TB, who engine.Peer) (sa, sb *engine.Session, cut func()) {
 	t.Helper()
 	ea, eb := newEngine(t, engine.Config{}), newEngine(t, engine.Config{})
 	segA, segB := must(ring.NewHeap(nil)), must(ring.NewHeap(nil))
@@ -183,7 +239,7 @@ func remotePair(t testing.TB) (sa, sb *engine.Session, cut func()) {
 			Producer: ring.NewProducer(own, peer), Consumer: ring.NewConsumer(own, peer), Bell: bell,
 			Barrier: engine.ProcessBarrier(), Close: func() error { return nil }, Transport: "remote", Dialer: dialer,
 			MaxRecord: own.MaxRecord(), PeerLimits: engine.Announced{Window: l.Window, MaxMessage: l.MaxMessage},
-			Peer: engine.Peer{Addr: "remote://test"},
+			Peer: who,
 		}))
 	}
 	sa, sb = make(segA, segB, bellA, ea, eb, true), make(segB, segA, bellB, eb, ea, false)

@@ -143,7 +143,7 @@ func (p *postgres) onWays(t *testing.T, f func(t *testing.T, to net.Addr)) {
 			network = "tcp"
 		}
 		t.Run(network, func(t *testing.T) {
-			onWays(t, func(t *testing.T, l link, proxied bool) {
+			onServerWays(t, func(t *testing.T, l link, proxied bool) {
 				o := must(gateway.ParseOffer("pg=" + endpoint))
 				o.Proxied = proxied
 				s := serve(t, l, o)

@@ -102,7 +102,7 @@ func TestRedisAnswersThroughTheGatewayAsWithout(t *testing.T) {
 	if !strings.Contains(direct, "19900") || len(direct) < 1_000_000 {
 		t.Fatalf("Redis itself says %.1000q", direct)
 	}
-	onWays(t, func(t *testing.T, l link, proxied bool) {
+	onServerWays(t, func(t *testing.T, l link, proxied bool) {
 		o := must(gateway.ParseOffer("redis=" + addr.String()))
 		o.Proxied = proxied
 		s := serve(t, l, o)
@@ -129,7 +129,7 @@ func redisResults(t *testing.T, to net.Addr) string {
 // TestRedisBenchmarkRunsThroughTheGateway checks that each of its requests was served, and not how fast.
 func TestRedisBenchmarkRunsThroughTheGateway(t *testing.T) {
 	addr := startRedis(t)
-	onWays(t, func(t *testing.T, l link, proxied bool) {
+	onServerWays(t, func(t *testing.T, l link, proxied bool) {
 		o := must(gateway.ParseOffer("redis=" + addr.String()))
 		o.Proxied = proxied
 		s := serve(t, l, o)

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,16 @@ func TestRulesAdmitAndRefuse(t *testing.T) {
 		{"otherUID", overShm, gateway.Offer{Rules: gateway.Rules{UIDs: []uint32{own + 1}}}, "", fmt.Sprintf("not for uid %d without a token", own)},
 		{"uidThatIsNotKnown", overRemote, gateway.Offer{Rules: gateway.Rules{UIDs: []uint32{0}}}, "", "not known"},
 		{"cert", overRemote, gateway.Offer{Rules: gateway.Rules{Certs: []string{"web"}}}, "", "not known"},
+		{"certOverTLS", overTLS, gateway.Offer{Rules: gateway.Rules{Certs: []string{"db", "web"}}}, "", ""},
+		{"otherCertOverTLS", overTLS, gateway.Offer{Rules: gateway.Rules{Certs: []string{"db"}}}, "", `not for the certificate of ["web"`},
+		{"certNotAsked", overTLS, gateway.Offer{}, "", "not for the certificate"},
+		{"unixUID", overUnix, gateway.Offer{Rules: gateway.Rules{UIDs: []uint32{own}}}, "", ""},
+		{"tcp", overTCP, gateway.Offer{Rules: gateway.Rules{UIDs: []uint32{own}, Certs: []string{"web"}}}, "", "not known"},
+		{"tokenOverTCP", overTCP, gateway.Offer{Rules: gateway.Rules{Tokens: []string{secret}}}, secret, ""},
+		{"tokenOfTheHTTPRequest", overHTTP("Bearer " + secret), gateway.Offer{Rules: gateway.Rules{Tokens: []string{secret}}}, "", ""},
+		{"noTokenOfTheHTTPRequest", overHTTP(""), gateway.Offer{Rules: gateway.Rules{Tokens: []string{secret}}}, "", "without a token"},
+		{"otherSchemeOfTheHTTPRequest", overHTTP("Basic " + secret), gateway.Offer{Rules: gateway.Rules{Tokens: []string{secret}}}, "", "without a token"},
+		{"tokenBesideTheHTTPRequests", overHTTP("Bearer " + secret), gateway.Offer{Rules: gateway.Rules{Tokens: []string{secret}}}, other, "with this token"},
 		{"token", overRemote, gateway.Offer{Rules: gateway.Rules{Tokens: []string{other, secret}}}, secret, ""},
 		{"noToken", overRemote, gateway.Offer{Rules: gateway.Rules{Tokens: []string{secret}}}, "", "without a token"},
 		{"wrongToken", overRemote, gateway.Offer{Rules: gateway.Rules{Tokens: []string{secret}}}, other, "with this token"},
@@ -78,6 +89,17 @@ func TestRulesAdmitAndRefuse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// overHTTP is a link as an HTTP request makes it.
+func overHTTP(authorization string) link {
+	r := must(http.NewRequest(http.MethodGet, "https://gateway.test/", nil))
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	return link{"http", false, func(t testing.TB) (a, b *engine.Session, cut func()) {
+		return remotePairOf(t, engine.Peer{Addr: "https://gateway.test/", Identity: r})
+	}}
 }
 
 // TestWhoIsAdmittedToTheSession is for a listener's Authorize.
