@@ -250,7 +250,7 @@ func TestASlowReaderIsBounded(t *testing.T) {
 
 // A slow upstream bounds what is taken of its client, and a stuck one is left when the session has ended.
 func TestAStuckUpstreamIsBounded(t *testing.T) {
-	onLinks(t, []link{overShm, overRemote}, func(t *testing.T, l link) {
+	onLinks(t, []link{overShm}, func(t *testing.T, l link) {
 		stuck := make(chan struct{})
 		b := upstream(t, "tcp", func(halfCloser) { <-stuck })
 		defer close(stuck)
@@ -305,7 +305,7 @@ func TestAConnectionThatMovesIsNotIdle(t *testing.T) {
 	o.IdleTimeout = 2 * time.Second
 	s := serve(t, overRemote, o)
 	c := s.dial("x")
-	for begun := time.Now(); time.Since(begun) < 3*o.IdleTimeout; {
+	for begun := time.Now(); time.Since(begun) < 2*o.IdleTimeout; {
 		roundTrip(t, c, "hello")
 	}
 }

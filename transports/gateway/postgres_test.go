@@ -47,7 +47,7 @@ func startPostgres(t *testing.T) *postgres {
 	check(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	p.dir = dir
-	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+	attr := &syscall.SysProcAttr{}
 	if os.Geteuid() == 0 {
 		u, err := user.Lookup("postgres")
 		if err != nil {
