@@ -49,7 +49,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Refuse(w, r, http.StatusUnsupportedMediaType, fmt.Errorf("%s, not %q", what, r.Header.Get("Content-Type")))
 		return
 	}
-	if !h.Authorized(w, r, Transport) {
+	if !h.Authorized(w, r) {
 		return
 	}
 	c := &conversation{w: w, body: r, rc: http.NewResponseController(w)}

@@ -39,7 +39,7 @@ type Pump struct {
 
 	// The reader's.
 	in       *ring.Inlet
-	inWaits  atomic.Bool // for space
+	inWaits  atomic.Bool // for space: nothing is read
 	inWake   chan struct{}
 	received atomic.Uint64
 
@@ -141,6 +141,12 @@ func (p *Pump) Err() error {
 // has not ended.
 func (p *Pump) Sent() uint64     { return p.link.Producer.Tail() }
 func (p *Pump) Received() uint64 { return p.received.Load() }
+
+// Reading reports whether what comes is read: it is not while the session's ring is full.
+func (p *Pump) Reading() bool { return !p.inWaits.Load() }
+
+// Fail ends the stream with an error.
+func (p *Pump) Fail(err error) { p.streamOver(err) }
 
 // finished is called by reader and writer when they are done.
 func (p *Pump) finished() {

@@ -44,7 +44,7 @@ func (a *Acceptor) Log(r *http.Request, err error) {
 }
 
 // Authorized answers a request that may not become a session, and reports whether it may.
-func (a *Acceptor) Authorized(w http.ResponseWriter, r *http.Request, transport string) bool {
+func (a *Acceptor) Authorized(w http.ResponseWriter, r *http.Request) bool {
 	if a.Token != "" && !sameSecret(r.Header.Get("Authorization"), "Bearer "+a.Token) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		a.Refuse(w, r, http.StatusUnauthorized, errors.New("a bearer token is missing or wrong"))
