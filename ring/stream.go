@@ -110,6 +110,9 @@ func (in *Inlet) MustRing() bool {
 	return w&1 != 0 && mustRingFor(&in.rangFor, w)
 }
 
+// Published returns how many bytes of records were ever published.
+func (in *Inlet) Published() uint64 { return in.pos }
+
 // An Outlet is the consuming end of a queue within a process for records that leave as a stream of bytes: as many at once
 // as lie in one piece. One goroutine at a time may use it.
 //
@@ -120,6 +123,7 @@ type Outlet struct {
 	s    *Segment
 	base uint64 // a record begins here; all before it is released
 	pos  uint64 // all before it has left
+	left uint64 // pos for other goroutines
 	end  uint64 // a record begins where the last Bytes ended
 
 	asleep  uint64 // the producer's word for this end: see Consumer
@@ -167,11 +171,14 @@ func (o *Outlet) Done(n int) {
 		o.base = base
 		atomics.StoreRelease(o.s.head, base)
 	}
+	atomics.StoreRelease(&o.left, o.pos)
 }
 
-// Empty reports whether everything that was published has left. It may be called by any goroutine while none uses the
-// outlet.
-func (o *Outlet) Empty() bool { return atomic.LoadUint64(o.s.tail) == o.pos }
+// Left returns how many bytes have left. It may be called by any goroutine, as Empty.
+func (o *Outlet) Left() uint64 { return atomic.LoadUint64(&o.left) }
+
+// Empty reports whether everything that was published has left.
+func (o *Outlet) Empty() bool { return atomic.LoadUint64(o.s.tail) == o.Left() }
 
 // Arm has the producer ring at its next Publish. The caller must look at Bytes once more afterwards.
 func (o *Outlet) Arm() {

@@ -8,13 +8,6 @@ import (
 	"github.com/corechan/corechan/transports/h2"
 )
 
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
 func TestHello(t *testing.T) {
 	ctx := context.Background()
 	ln := must(h2.Listen(ctx, "h2c://127.0.0.1:0/chan", nil))

@@ -74,7 +74,7 @@ func (m *memory) release() {
 	}
 }
 
-// New makes a pump and its link, whose Producer, Consumer, Bell, Close and MaxRecord are set. The ring for what comes is as
+// New makes a pump and its link, whose Producer, Consumer, Bell, Flush, Close and MaxRecord are set. The ring for what comes is as
 // large as that for what the session sends, which o describes.
 //
 // When a session was made of the link, Start is to be called, and else Discard.
@@ -101,6 +101,7 @@ func New(o *ring.Options) (*Pump, error) {
 	p.link = &engine.Link{
 		Producer: ring.NewProducer(outgoing, outgoing), Consumer: ring.NewConsumer(incoming, incoming),
 		Bell: &bell{sessions, p}, MaxRecord: outgoing.MaxRecord(),
+		Flush: func() {}, // the writer is at it
 		Close: func() error { release(); return nil },
 	}
 	return p, nil
@@ -112,7 +113,13 @@ func (p *Pump) Link() *engine.Link { return p.link }
 // Start begins to move bytes between the session that was made of the link and a stream, which is the pump's from then on.
 func (p *Pump) Start(s *engine.Session, stream Stream) {
 	p.stream = stream
-	p.link.Bell.(*bell).OnGone(s.PeerGone)
+	p.link.Bell.(*bell).OnGone(func() {
+		if err := p.Err(); err != nil {
+			s.PeerGoneBecause(err)
+		} else {
+			s.PeerGone()
+		}
+	})
 	p.bell.OnGone(p.sessionOver)
 	if stream.Write != nil {
 		go p.write()
