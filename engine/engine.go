@@ -177,6 +177,9 @@ func (e *Engine) Limits() Limits { return e.cfg.Limits }
 // Wait returns how calls wait.
 func (e *Engine) Wait() Wait { return e.cfg.Wait }
 
+// Cores returns the cores of the loops that run handlers, as Config has them; none if it names none.
+func (e *Engine) Cores() []int { return e.cores.List() }
+
 // TakeThread reports whether one more thread may sleep for a single session, which wakes up fastest. GiveThread gives it
 // back. Sleepers beyond the limit leave the sleeping to the service loop. For transports.
 func (e *Engine) TakeThread() bool {

@@ -211,6 +211,9 @@ func (p *port) runOn(loop *netpoll.Loop, eng *Engine) error {
 	lp := &loopPoller{p: p, eng: eng}
 	eng.enterLoop()
 	p.loop.Store(loop)
+	if p.fill != nil {
+		return p.readOn(loop, eng)
+	}
 	p.bell.Notify(loop.Wake)
 	lp.mu.Lock() // until the registration is known
 	defer lp.mu.Unlock()
@@ -246,14 +249,8 @@ func (l *loopPoller) Poll(budget int) int {
 		return 0
 	}
 	gone := p.attention.Load()&attGone != 0
-	if p.link.Cork != nil {
-		p.link.Cork(true)
-	}
 	p.runBacklog()
 	n, err := p.turn(budget)
-	if p.link.Cork != nil {
-		p.link.Cork(false)
-	}
 	if err == nil {
 		err = p.pollerDuties()
 	}
@@ -273,9 +270,6 @@ func (l *loopPoller) Poll(budget int) int {
 
 // turn reads up to budget frames. Called with the rx token held.
 func (p *port) turn(budget int) (n int, err error) {
-	if p.fill != nil && p.spin.wait != Block && !p.cons.Ready() {
-		p.fill(true)
-	}
 	for ; n < budget; n++ {
 		ok, err := p.step()
 		if err != nil || !ok {

@@ -19,8 +19,8 @@ type Link struct {
 	Barrier func()
 	// Fill, if set, moves what has arrived into the consumer's ring, without waiting, and reports whether the ring has
 	// records then: for links whose bytes come out of a system call. Whoever has the rx token calls it when the ring is
-	// empty. Without look it need not ask the system if Sleep or Drain will.
-	Fill func(look bool) bool
+	// empty. Without look it need not ask the system if Sleep or Drain will. An error ends the session.
+	Fill func(look bool) (bool, error)
 	// Flush, if set, writes what the link has held back, as far as that goes without waiting: for links that gather
 	// messages. Whoever has the tx token calls it when the ring is full.
 	Flush func()

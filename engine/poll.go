@@ -170,7 +170,12 @@ func (p *port) nextWithMore(want *recvEnd, h header, frame []byte) ([]byte, erro
 func (p *port) frame() ([]byte, error) {
 	frame, err := p.cons.Next()
 	for err == ring.ErrEmpty { //nolint:errorlint // never wrapped, and this is the hot path
-		if p.fill == nil || !p.fill(false) {
+		if p.fill == nil {
+			return nil, nil
+		}
+		if ok, err := p.fill(false); err != nil {
+			return nil, p.broken(err)
+		} else if !ok {
 			return nil, nil
 		}
 		frame, err = p.cons.Next()
@@ -300,7 +305,8 @@ func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error)
 // lookFor looks at the ring n times, or once at what it is filled from, and reports whether there is something to read.
 func (p *port) lookFor(n int) bool {
 	if p.fill != nil {
-		return p.cons.Ready() || p.fill(true)
+		ok, err := p.fill(true)
+		return ok || err != nil || p.cons.Ready() // frame comes by the error too
 	}
 	for range n {
 		if p.cons.Ready() {

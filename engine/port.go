@@ -36,7 +36,7 @@ type port struct {
 	barrier func()
 	fences  atomic.Uint32
 	tx      token
-	fill    func(look bool) bool // see Link.Fill
+	fill    func(look bool) (bool, error) // see Link.Fill
 
 	_    [64]byte // the two directions on lines of their own
 	cons *ring.Consumer
@@ -55,7 +55,8 @@ type port struct {
 	headSeen   atomic.Uint64 // the head when it began to wait
 	space      chan struct{}
 	// loop runs the port's handlers, if it has any; then it holds the rx token for good.
-	loop atomic.Pointer[netpoll.Loop]
+	loop   atomic.Pointer[netpoll.Loop]
+	nudged atomic.Bool // the loop looks at the port soon: see readon.go
 	// mayTearDown: fail is done with the bell.
 	mayTearDown atomic.Bool
 	// failed is closed when err is set: nothing goes on any more.

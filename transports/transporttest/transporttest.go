@@ -38,7 +38,7 @@ type Transport struct {
 type Link struct {
 	A, B *engine.Session // A is the dialer's
 	// Cut cuts the connection under them, without a word, as the death of both processes would. What one had sent before
-	// must still reach the other.
+	// must still reach the other; of what may wait in this process, what was sent before Session.Flush.
 	Cut func()
 }
 
