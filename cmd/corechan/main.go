@@ -30,6 +30,7 @@ type cli struct {
 		Stream   streamCmd   `cmd:"" set:"wait=spin" help:"Measure a stream of messages or bytes in one direction."`
 		Call     callCmd     `cmd:"" set:"wait=spin" help:"Measure round trips through a fresh channel for each answer."`
 		Fd       fdCmd       `cmd:"" set:"wait=block" help:"Measure round trips that pass a descriptor."`
+		Idle     idleCmd     `cmd:"" help:"Measure what idle sessions cost, and how evenly busy ones are served."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
