@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/transports"
 	"github.com/corechan/corechan/transports/gateway"
+	"github.com/corechan/corechan/transports/inmem"
 	"github.com/corechan/corechan/transports/tls"
 )
 
@@ -89,8 +91,11 @@ func newEngine(log *slog.Logger) (eng *engine.Engine, shutdown func(), err error
 	}, err
 }
 
-// schemes is what help says about URLs.
-func schemes() string { return strings.Join(transports.Schemes(), "://, ") + "://" }
+// schemes is what help says about URLs: inmem leads to nobody else.
+func schemes() string {
+	between := slices.DeleteFunc(transports.Schemes(), func(s string) bool { return s == inmem.Transport })
+	return strings.Join(between, "://, ") + "://"
+}
 
 type gatewayListCmd struct {
 	remoteFlags

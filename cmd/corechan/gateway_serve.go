@@ -13,7 +13,7 @@ import (
 )
 
 type gatewayServeCmd struct {
-	Offer  []string `required:"" sep:"none" placeholder:"NAME=ENDPOINT[,OPTION...]" help:"An endpoint and its rules, see below. May be given more than once."`
+	Offer  []string `required:"" sep:"none" placeholder:"NAME=ENDPOINT[,OPTION...]" help:"An endpoint and its rules, as above. May be given more than once."`
 	Listen []string `required:"" sep:"none" placeholder:"URL" help:"Where peers connect: ${schemes}. May be given more than once."`
 	tlsFlags
 	daemonFlags
