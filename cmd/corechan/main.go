@@ -1,4 +1,4 @@
-// Command corechan measures what corechan does on this machine, and says what the machine offers.
+// Command corechan measures what corechan does on this machine, says what the machine offers, and connects raw endpoints.
 package main
 
 import (
@@ -14,6 +14,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/transports"
+	"github.com/corechan/corechan/transports/gateway"
 )
 
 // Exit codes, as the help states them.
@@ -33,6 +35,7 @@ type cli struct {
 		Idle     idleCmd     `cmd:"" help:"Measure what idle sessions cost, and how evenly busy ones are served."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
+	Gateway gatewayCmd `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -61,6 +64,7 @@ func (a *app) run(args []string) int {
 	exited := -1 // --help ends the parser by this
 	parser, err := kong.New(&cli{},
 		kong.Name("corechan"), kong.Description(description), kong.Writers(a.stdout, a.stderr),
+		kong.Configuration(kong.JSON), kong.Vars{"schemes": schemes()},
 		kong.Exit(func(code int) { exited = code }), kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 100}))
 	if err != nil {
 		panic(err) // the struct tags above are wrong
@@ -91,7 +95,7 @@ func (a *app) exitCode(err error) int {
 	switch {
 	case errors.Is(err, perf.ErrInterrupted):
 		return exitInterrupted
-	case errors.Is(err, perf.ErrConfig):
+	case errors.Is(err, perf.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
 		return exitUsage
 	default:
 		return exitFailure
