@@ -32,7 +32,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		if s.r == nil {
 			typ, r, err := s.conn.Reader(context.Background())
 			switch {
-			case websocket.CloseStatus(err) == websocket.StatusNormalClosure:
+			case err != nil && websocket.CloseStatus(err) == websocket.StatusNormalClosure:
 				return 0, io.EOF
 			case err != nil:
 				return 0, err
