@@ -183,6 +183,10 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 	}
 	if it.err != nil {
 		it.refuseWith(&ChannelError{Code: code, Text: it.err.Error()})
+		return nil
+	}
+	if it.kind == kindReceiver && it.second != 0 {
+		return s.receiverCameHome(p, it.r, it.second)
 	}
 	return nil
 }
@@ -320,8 +324,4 @@ func (p *port) finished(r *recvEnd) {
 }
 
 // finishedLocked is finished with port.mu held.
-func (p *port) finishedLocked(r *recvEnd) {
-	p.removeRecv(r)
-	r.end(io.EOF)
-	p.over()
-}
+func (p *port) finishedLocked(r *recvEnd) { p.senderEnded(r, io.EOF) }

@@ -113,6 +113,9 @@ func (s *Session) Peer() Peer { return s.link.Peer }
 // Transport returns the name of the session's transport: "shm", "inmem".
 func (s *Session) Transport() string { return s.link.Transport }
 
+// Descriptors reports whether what has a descriptor is handed over as one: the peer is on this machine, and the transport can.
+func (s *Session) Descriptors() bool { return s.link.Descriptors }
+
 // Context is done when the session is. It has the values that the transport gave: those of the HTTP request's context, where
 // there is one. Handlers get it.
 func (s *Session) Context() context.Context { return s.ctx }
