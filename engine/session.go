@@ -96,7 +96,11 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 		values = context.Background()
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(values))
-	s.port = newPort(l, s, newSpinner(eng.cfg.Wait, eng.cfg.SpinFor, &eng.spinners))
+	wait := eng.cfg.Wait
+	if l.NoSpin && wait == Hybrid {
+		wait = Block
+	}
+	s.port = newPort(l, s, newSpinner(wait, eng.cfg.SpinFor, &eng.spinners))
 	s.port.intercepted = eng.intercepts()
 	if err := eng.add(s); err != nil {
 		l.Bell.Shutdown()

@@ -62,6 +62,7 @@ func TestEveryTransportIsDialledByItsURL(t *testing.T) {
 	for _, url := range []string{
 		"inmem://x", "shm://@corechan-url-test", "shm://" + t.TempDir() + "/sock", "unix://" + t.TempDir() + "/sock", "unix://@corechan-url-test",
 		"auto://" + t.TempDir() + "/sock", "tcp://127.0.0.1:0", "tcp://[::1]:0", "tls://127.0.0.1:0",
+		"https://127.0.0.1:0", "h2c://127.0.0.1:0/path", "wss://127.0.0.1:0/a/b", "ws://127.0.0.1:0", "ws://[::1]:0/",
 	} {
 		t.Run(url, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -23,10 +23,13 @@ import (
 // request that is not one for a session gets a 4xx status and a text that says what this is. HTTP/2 does not carry
 // WebSocket here: see package h2.
 func Handler(serve func(ctx context.Context, s *engine.Session), o *Options) http.Handler {
-	return &handler{web.Acceptor{Options: o.web(), Serve: serve}}
+	return HandlerOf(&web.Acceptor{Options: o.web(), Serve: serve})
 }
 
-type handler struct{ web.Acceptor }
+// HandlerOf is Handler for this module's other packages.
+func HandlerOf(a *web.Acceptor) http.Handler { return &handler{a} }
+
+type handler struct{ *web.Acceptor }
 
 // what says what the endpoint is, to those who do not know.
 const what = "this is a corechan endpoint: it takes WebSocket connections with Sec-WebSocket-Protocol " + Subprotocol

@@ -22,8 +22,13 @@ const (
 type Stream struct {
 	// Read is that of an io.Reader.
 	Read func(p []byte) (int, error)
+	// Yield has whoever waits for what came go on before the next Read: for a Read that begins with a system call, which would
+	// keep it waiting where there is one processor.
+	Yield bool
 	// Write writes all of p, and sees to it that it leaves at once. nil: the library calls Pump.Read instead.
 	Write func(p []byte) error
+	// Room, if set, reports whether a Write of some KiB would return at once: then it may be called by who publishes.
+	Room func() bool
 	// CloseWrite tells the peer that nothing follows. It is called behind the last Write, once, unless the stream has failed.
 	CloseWrite func()
 	// Abort ends both directions: Read and Write return. It is called once, at last; it does not block.
@@ -44,9 +49,13 @@ type Pump struct {
 	received atomic.Uint64
 
 	// The writer's.
-	out     *ring.Outlet
-	outWake chan struct{}
-	pull    pull
+	out      *ring.Outlet // under writing
+	outWake  chan struct{}
+	writing  sync.Mutex
+	written  bool  // the writer is done; under writing
+	writeErr error // of writeHere; under writing
+	roomy    atomic.Bool
+	pull     pull
 
 	shut   atomic.Bool // the session has ended
 	ended  atomic.Bool // the peer has, or the stream has failed
@@ -74,7 +83,7 @@ func (m *memory) release() {
 	}
 }
 
-// New makes a pump and its link, whose Producer, Consumer, Bell, Flush, Close and MaxRecord are set. The ring for what comes is as
+// New makes a pump and its link, whose Producer, Consumer, Bell, Flush, NoSpin, Close and MaxRecord are set. The ring for what comes is as
 // large as that for what the session sends, which o describes.
 //
 // When a session was made of the link, Start is to be called, and else Discard.
@@ -101,8 +110,9 @@ func New(o *ring.Options) (*Pump, error) {
 	p.link = &engine.Link{
 		Producer: ring.NewProducer(outgoing, outgoing), Consumer: ring.NewConsumer(incoming, incoming),
 		Bell: &bell{sessions, p}, MaxRecord: outgoing.MaxRecord(),
-		Flush: func() {}, // the writer is at it
-		Close: func() error { release(); return nil },
+		Flush:  func() {}, // the writer is at it
+		NoSpin: true,
+		Close:  func() error { release(); return nil },
 	}
 	return p, nil
 }
@@ -124,6 +134,7 @@ func (p *Pump) Start(s *engine.Session, stream Stream) {
 	if stream.Write != nil {
 		go p.write()
 	}
+	p.roomy.Store(stream.Room != nil)
 	go p.read()
 }
 
@@ -238,7 +249,9 @@ type bell struct {
 
 // Ring implements engine.Bell: the session has published or released something.
 func (b *bell) Ring() {
-	wake(b.p.outWake)
+	if !b.p.writeHere() {
+		wake(b.p.outWake)
+	}
 	if b.p.inWaits.Load() {
 		wake(b.p.inWake)
 	}

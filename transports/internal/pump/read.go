@@ -1,6 +1,9 @@
 package pump
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
 // read is the reader: it moves what comes into the ring, until the stream ends.
 func (p *Pump) read() {
@@ -39,6 +42,9 @@ func (p *Pump) take(n int) error {
 	p.fence()
 	if p.in.MustRing() {
 		p.bell.Ring()
+		if p.stream.Yield {
+			runtime.Gosched()
+		}
 	}
 	return err
 }
