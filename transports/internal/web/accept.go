@@ -79,7 +79,7 @@ func (a *Acceptor) Greet(r *http.Request, transport string, rw io.ReadWriter) (*
 	l := p.Link()
 	l.Transport, l.Context, l.Peer = transport, r.Context(), a.peer(r)
 	var s *engine.Session
-	_, err = hello.Greet(rw, Hello(a.Engine), false, func(said hello.Hello) (err error) {
+	_, err = hello.Greet(rw, hello.Ours(a.Engine, &a.Ring), false, func(said hello.Hello) (err error) {
 		l.PeerLimits = said.Announced
 		s, err = engine.NewSession(a.Engine, l)
 		return err
@@ -108,10 +108,4 @@ func (a *Acceptor) Run(r *http.Request, s *engine.Session, p *pump.Pump, stream 
 		}
 	}()
 	a.Serve(s.Context(), s)
-}
-
-// Hello is what this side says in the handshake.
-func Hello(e *engine.Engine) hello.Hello {
-	l := e.Limits()
-	return hello.Hello{Announced: engine.Announced{Window: l.Window, MaxMessage: l.MaxMessage}}
 }
