@@ -8,11 +8,13 @@ import (
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/transports/h2"
 	"github.com/corechan/corechan/transports/inmem"
 	"github.com/corechan/corechan/transports/shm"
 	"github.com/corechan/corechan/transports/tcp"
 	"github.com/corechan/corechan/transports/tls"
 	"github.com/corechan/corechan/transports/unix"
+	"github.com/corechan/corechan/transports/ws"
 )
 
 // Transport is what carries the messages.
@@ -108,6 +110,10 @@ func carrierOf(t Transport) carrier {
 		return overTCP{}
 	case TLS:
 		return overTLS{}
+	case H2:
+		return overH2{}
+	case WS:
+		return overWS{}
 	}
 	return nil
 }
@@ -171,4 +177,32 @@ func (overTLS) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Se
 		return nil, err
 	}
 	return tls.Dial(ctx, e.address, &tls.Options{Engine: eng, Ring: ringOptions(e), Config: config})
+}
+
+type overH2 struct{}
+
+func (overH2) listen(ctx context.Context, e *env, eng *engine.Engine) (*engine.Listener, error) {
+	config, err := e.tls(measure.Near)
+	if err != nil {
+		return nil, err
+	}
+	return h2.Listen(ctx, "https://"+anyPort, &h2.Options{Engine: eng, Ring: ringOptions(e), TLS: config})
+}
+
+func (overH2) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Session, error) {
+	config, err := e.tls(measure.Far)
+	if err != nil {
+		return nil, err
+	}
+	return h2.Dial(ctx, "https://"+e.address, &h2.Options{Engine: eng, Ring: ringOptions(e), TLS: config})
+}
+
+type overWS struct{}
+
+func (overWS) listen(ctx context.Context, e *env, eng *engine.Engine) (*engine.Listener, error) {
+	return ws.Listen(ctx, "ws://"+anyPort, &ws.Options{Engine: eng, Ring: ringOptions(e)})
+}
+
+func (overWS) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Session, error) {
+	return ws.Dial(ctx, "ws://"+e.address, &ws.Options{Engine: eng, Ring: ringOptions(e)})
 }

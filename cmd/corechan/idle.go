@@ -10,7 +10,7 @@ import (
 )
 
 type idleCmd struct {
-	Transport string   `default:"tcp" placeholder:"NAME" help:"What carries the messages: unix, tcp, tls, or shm. Default: tcp."`
+	Transport string   `default:"tcp" placeholder:"NAME" help:"What carries the messages: tcp, unix, tls, h2, ws, or shm. Default: tcp."`
 	Sessions  *int     `placeholder:"N" help:"How many sessions to keep. Default: 10000."`
 	Busy      *int     `placeholder:"N" help:"How many of them are busy in the last phase. Default: 1000, or all."`
 	Seconds   *float64 `placeholder:"S" help:"How long each phase is watched. Default: 2."`

@@ -28,9 +28,9 @@ const (
 
 type cli struct {
 	Perf struct {
-		Pingpong pingpongCmd `cmd:"" set:"wait=spin" help:"Measure round trips."`
-		Stream   streamCmd   `cmd:"" set:"wait=spin" help:"Measure a stream of messages or bytes in one direction."`
-		Call     callCmd     `cmd:"" set:"wait=spin" help:"Measure round trips through a fresh channel for each answer."`
+		Pingpong pingpongCmd `cmd:"" set:"wait=spin; over h2 and ws block" help:"Measure round trips."`
+		Stream   streamCmd   `cmd:"" set:"wait=spin; over h2 and ws block" help:"Measure a stream of messages or bytes in one direction."`
+		Call     callCmd     `cmd:"" set:"wait=spin; over h2 and ws block" help:"Measure round trips through a fresh channel for each answer."`
 		Fd       fdCmd       `cmd:"" set:"wait=block" help:"Measure round trips that pass a descriptor."`
 		Idle     idleCmd     `cmd:"" help:"Measure what idle sessions cost, and how evenly busy ones are served."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`

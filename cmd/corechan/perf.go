@@ -18,7 +18,7 @@ var errPartial = errors.New("interrupted")
 type perfFlags struct {
 	Count   *int     `placeholder:"N" help:"How many round trips or messages to measure, in each run. Not together with --seconds."`
 	Seconds *float64 `placeholder:"S" help:"How long to measure, in each run; warm-up and limit take about as long again. Default: 2."`
-	Wait    string   `default:"${wait}" placeholder:"HOW" help:"What a receiver does when there is nothing to receive: spin (poll), block (sleep), hybrid (poll for a while, then sleep). Default: ${wait}."`
+	Wait    string   `placeholder:"HOW" help:"What a receiver does when there is nothing to receive: spin (poll), block (sleep), hybrid (poll for a while, then sleep). Default: ${wait}."`
 	Cores   string   `placeholder:"A,B" help:"Cores of the first and the second thread. Default: the first two allowed that are not siblings."`
 	Ring    int      `default:"262144" placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144."`
 	Runs    int      `default:"1" placeholder:"N" help:"Repeat everything N times, each time with new processes, and report the median of each figure. Default: 1."`
@@ -27,7 +27,7 @@ type perfFlags struct {
 
 // transportFlag is told to those that do not need two processes.
 type transportFlag struct {
-	Transport string `default:"shm" placeholder:"NAME" help:"What carries the messages: shm (shared memory), unix, tcp or tls, all between two processes, or inmem (two threads of one process). Default: shm."`
+	Transport string `default:"shm" placeholder:"NAME" help:"What carries the messages: shm (shared memory), unix, tcp, tls, h2 (HTTP/2 over TLS) or ws (WebSocket), all between two processes, or inmem (two threads of one process). Default: shm."`
 }
 
 // messageFlags say what the messages are, where there is a choice.
@@ -105,7 +105,9 @@ both sides have one core.
 
 Over unix and tcp the limit is a bare socket, read and written by system calls that poll, or with --wait block by ones that
 block; all of these are shown, and net.Conn, which is Go's own way to do the same: a ratio below 1 is faster. Over tls it is a
-bare tls.Conn. What waits in Go's own poller runs on a goroutine of its own, in a process confined to the core.
+bare tls.Conn, over h2 one request and its response by net/http, over ws a bare connection of the same WebSocket library. What
+waits in Go's own poller, as the last three and net.Conn do, runs on a goroutine that is not locked to a thread, in a process
+confined to the core. There, over h2 and ws, polling only takes time from the one that has the message: --wait block.
 
 Times are in nanoseconds from one message sent to the next. The ratio is the median over all slices of a slice's p50
 divided by that of the limit slices beside it, so that it holds on a noisy machine too.
@@ -153,7 +155,8 @@ func (streamCmd) Help() string {
 	return `One thread sends as fast as it can, another receives, each pinned to a core of its own. But for --transport inmem they are in
 two processes; the second one is started by the first. The bare limit of the same two cores is measured in turn with
 it, slice by slice: a single-producer single-consumer ring of the same capacity, with a copy in and a copy out. Over
-sockets it is one write for each message, by bare system calls and by net.Conn, over tls by tls.Conn.
+sockets it is one write for each message, by bare system calls and by net.Conn, over tls, h2 and
+ws by tls.Conn, net/http and a WebSocket library.
 
 Rates are messages and bytes (of encoded payload) per second, from the first message sent to the last one received in
 a slice. The ratio is the median over all slices of a slice's rate divided by that of the limit slices beside it, so
