@@ -63,7 +63,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", ContentType)
 	w.Header().Set("Cache-Control", "no-store")
-	stop := context.AfterFunc(r.Context(), c.abort)
+	stop := web.Bound(r.Context(), c.abort)
 	s, p, err := h.Greet(r, Transport, c)
 	if !stop() && err == nil {
 		_ = s.Close()

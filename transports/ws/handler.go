@@ -64,7 +64,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(-1) // nothing is kept of a message but what is read of it
 	s := &stream{conn: conn, raw: raw}
-	stop := context.AfterFunc(r.Context(), raw.cut)
+	stop := web.Bound(r.Context(), raw.cut)
 	slow := time.AfterFunc(h.HandshakeTimeout, raw.cut)
 	sess, p, err := h.Greet(r, Transport, s)
 	if late := !slow.Stop(); (!stop() || late) && err == nil {

@@ -61,9 +61,10 @@ type Pump struct {
 	ended  atomic.Bool // the peer has, or the stream has failed
 	closed chan struct{}
 
+	aborted sync.Once
+
 	mu      sync.Mutex
 	running int // reader and writer
-	aborted bool
 	linger  *time.Timer
 	err     error
 
@@ -182,16 +183,8 @@ func (p *Pump) finished() {
 	}
 }
 
-// abort has everything that waits on the stream return.
-func (p *Pump) abort() {
-	p.mu.Lock()
-	aborted := p.aborted
-	p.aborted = true
-	p.mu.Unlock()
-	if !aborted {
-		p.stream.Abort()
-	}
-}
+// abort has everything that waits on the stream return. Nothing of it runs any more when it returns, whoever began it.
+func (p *Pump) abort() { p.aborted.Do(p.stream.Abort) }
 
 // lingerOn gives the stream time to come to its end.
 func (p *Pump) lingerOn() {
@@ -215,11 +208,7 @@ func (p *Pump) sessionOver() {
 func (p *Pump) streamOver(err error) {
 	inOrder := errors.Is(err, io.EOF) || p.shut.Load()
 	if !inOrder {
-		p.mu.Lock()
-		if p.err == nil {
-			p.err = err
-		}
-		p.mu.Unlock()
+		p.note(err)
 	}
 	p.ended.Store(true)
 	p.bell.Shutdown()
@@ -229,6 +218,15 @@ func (p *Pump) streamOver(err error) {
 		p.abort()
 	}
 	wake(p.outWake)
+}
+
+// note keeps the first error.
+func (p *Pump) note(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = err
+	}
 }
 
 // fence stands between publishing or releasing and MustRing.

@@ -18,6 +18,7 @@ func (p *Pump) read() {
 		if n > 0 {
 			if err := p.take(n); err != nil {
 				p.streamOver(err)
+				p.abort()
 				return
 			}
 		}
@@ -37,6 +38,7 @@ func (p *Pump) take(n int) error {
 	p.received.Add(uint64(n))
 	err := p.in.Add(n)
 	if err != nil {
+		p.note(err) // before the session ends of it, which would make it the end in order
 		p.in.Expose()
 	}
 	p.fence()

@@ -94,6 +94,22 @@ func (a *Acceptor) Greet(r *http.Request, transport string, rw io.ReadWriter) (*
 	return s, p, nil
 }
 
+// Bound has f called if ctx ends before stop is. stop reports whether f was not called; if it was, it has returned.
+func Bound(ctx context.Context, f func()) (stop func() bool) {
+	called := make(chan struct{})
+	undo := context.AfterFunc(ctx, func() {
+		defer close(called)
+		f()
+	})
+	return func() bool {
+		if undo() {
+			return true
+		}
+		<-called
+		return false
+	}
+}
+
 // Run serves a session until its stream has come to its end.
 func (a *Acceptor) Run(r *http.Request, s *engine.Session, p *pump.Pump, stream pump.Stream) {
 	p.Observed(r.Context())
