@@ -98,6 +98,8 @@ const (
 	// patience is how long a thread sleeps for one session before it leaves that to the service loop, so that idle
 	// sessions hold no threads.
 	patience = 200 * time.Millisecond
-	// linger is how long what was sent has to leave after Close, and the peer to close its side.
-	linger = 5 * time.Second
+	// linger is how long what was sent has to leave after Close, and the peer to close its side; as long again, a few times, while
+	// something leaves.
+	linger     = 5 * time.Second
+	maxLingers = 11
 )
