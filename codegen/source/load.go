@@ -146,7 +146,8 @@ func packageName(content []byte) []byte {
 func (p *Package) fill(l *packages.Package, named map[string]bool, problems *Problems) bool {
 	fine := true
 	for _, e := range l.Errors {
-		if e.Kind == packages.TypeError && !strings.HasPrefix(e.Msg, "could not import") {
+		path, missing := strings.CutPrefix(e.Msg, "could not import ")
+		if e.Kind == packages.TypeError && !missing {
 			p.wrong = append(p.wrong, e)
 			continue
 		}
@@ -154,7 +155,15 @@ func (p *Package) fill(l *packages.Package, named map[string]bool, problems *Pro
 			continue // the compiler's, about what is not generated yet
 		}
 		fine = false
-		problems.Addf(p.errorPosition(e.Pos), "", "%s", strings.TrimSpace(e.Msg))
+		remedy := "correct it; what does not parse is not generated for"
+		if missing {
+			remedy = "correct the path, or run go mod tidy"
+			path, _, _ = strings.Cut(path, " ")
+			if i := l.Imports[path]; i != nil && len(i.Errors) != 0 {
+				e.Msg = i.Errors[0].Msg
+			}
+		}
+		problems.Addf(p.errorPosition(e.Pos), remedy, "%s", strings.TrimSpace(e.Msg))
 	}
 	for _, f := range l.Syntax {
 		path := p.Fset.File(f.FileStart).Name()

@@ -145,7 +145,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"in a func":    {"package a\n\nfunc f() {\n\t//corechan:message\n\ttype A struct{}\n}\n", "a.go:4:2: "},
 		"twice":        {"package a\n\n//corechan:message\n//corechan:message\ntype A struct{}\n", "a.go:4:1: A is marked //corechan:message twice"},
 		"alias":        {"package a\n\n//corechan:message\ntype A = B\n\ntype B struct{}\n", "a.go:3:1: A is an alias"},
-		"no import":    {"package a\n\nimport _ \"example.com/not/there\"\n", "a.go:3:8: "},
+		"no import":    {"package a\n\nimport _ \"example.com/not/there\"\n", "a.go:3:10: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := module(t, map[string]string{"a.go": test.source})
