@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"time"
 
@@ -28,6 +29,8 @@ type Cargo struct {
 	// within: it does not leave the process. descriptors: the link carries those.
 	within, descriptors bool
 	items               []item
+	// made are the files and connections that fields have taken, in case the message is refused after all.
+	made []io.Closer
 }
 
 // An item is one value that is carried.

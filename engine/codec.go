@@ -121,8 +121,11 @@ func (s *sendEnd) sendThis(ctx context.Context, v any, o *SendOptions) error {
 	}
 	c.carrying = s.codec
 	c.within, c.descriptors = s.link()
-	if s.enc.mode == byReflection {
+	switch s.enc.mode {
+	case byReflection:
 		return s.sendReflected(ctx, c, v, flags)
+	case byPacker:
+		return s.sendPacked(ctx, c, v, flags)
 	}
 	switch m := v.(type) {
 	case *Raw:
@@ -278,7 +281,7 @@ func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
 		raw := v.(*Raw)
 		*raw = append((*raw)[:0], payload...)
 		return nil
-	case byMethods, byCarrier:
+	case byMethods, byCarrier, byPacker:
 		if enc.check {
 			private := inboxes.Get() // what was checked must not change
 			defer inboxes.Put(private)
@@ -287,6 +290,9 @@ func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
 			if err := msgpack.Valid(payload); err != nil {
 				return malformed(v, err, 0)
 			}
+		}
+		if enc.mode == byPacker {
+			return unpackMessage(payload, c, v)
 		}
 		if rest, err := v.(Message).UnmarshalMsg(payload); err != nil || len(rest) != 0 {
 			return malformed(v, err, len(rest))

@@ -36,8 +36,9 @@ type Package struct {
 	// Marks are the marked types, in the order of the files and within each.
 	Marks []*Mark
 
-	wrong []packages.Error
-	base  string
+	wrong  []packages.Error
+	base   string
+	shared files
 }
 
 // A File is one source file.
@@ -104,9 +105,10 @@ func Load(ctx context.Context, cfg *Config, patterns ...string) ([]*Package, Pro
 	}
 	var problems Problems
 	var ps []*Package
+	shared := files{}
 	for _, l := range loaded {
 		p := &Package{
-			Path: l.PkgPath, Name: l.Name, Dir: l.Dir, Fset: l.Fset, Types: l.Types, Info: l.TypesInfo, base: dir,
+			Path: l.PkgPath, Name: l.Name, Dir: l.Dir, Fset: l.Fset, Types: l.Types, Info: l.TypesInfo, base: dir, shared: shared,
 		}
 		if p.fill(l, named, &problems) {
 			ps = append(ps, p)
@@ -240,10 +242,14 @@ func (p *Package) errorPosition(s string) token.Position {
 }
 
 // TypeError returns what the type checker found wrong within a part of the source, nil if nothing. It is for what a generator
-// looks at: elsewhere, uses of what is to be generated are errors, too.
+// looks at: elsewhere, uses of what is to be generated are errors, too. A type argument without the methods that it needs is none: it may
+// get them.
 func (p *Package) TypeError(n ast.Node) error {
 	from, to := p.Position(n.Pos()), p.Position(n.End())
 	for _, e := range p.wrong {
+		if strings.Contains(e.Msg, "(missing method ") {
+			continue
+		}
 		at := p.errorPosition(e.Pos)
 		after := at.Line > from.Line || at.Line == from.Line && at.Column >= from.Column
 		before := at.Line < to.Line || at.Line == to.Line && at.Column <= to.Column

@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"go/ast"
+	"go/parser"
 	"go/token"
 	"go/types"
 	"slices"
@@ -53,19 +54,8 @@ type Inner struct {
 // marks finds the marks of a file.
 func (p *Package) marks(f *File, problems *Problems) {
 	placed := map[*ast.Comment]bool{}
-	for _, decl := range f.Syntax.Decls {
-		gen, ok := decl.(*ast.GenDecl)
-		if !ok || gen.Tok != token.TYPE {
-			continue
-		}
-		for _, s := range gen.Specs {
-			spec := s.(*ast.TypeSpec)
-			doc := spec.Doc
-			if doc == nil && !gen.Lparen.IsValid() {
-				doc = gen.Doc
-			}
-			p.specMarks(f, spec, doc, placed, problems)
-		}
+	for spec, doc := range typeSpecs(f.Syntax) {
+		p.specMarks(f, spec, doc, placed, problems)
 	}
 	for _, group := range f.Syntax.Comments {
 		for _, c := range group.List {
@@ -155,4 +145,66 @@ func known() string {
 		words[i] = prefix + string(k)
 	}
 	return fmt.Sprintf("%s and %s", strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
+}
+
+// KindsOf returns what a type is marked for: a type of this package, of another one that is loaded, or of one that is only imported, if
+// its source is there.
+func (p *Package) KindsOf(object *types.TypeName) []Kind {
+	if object.Pkg() == nil {
+		return nil
+	}
+	var found []Kind
+	if object.Pkg().Path() == p.Path {
+		for _, m := range p.Marks {
+			if m.Object == object {
+				found = append(found, m.Kind)
+			}
+		}
+		return found
+	}
+	return p.shared.kinds(p.Fset.Position(object.Pos()).Filename, object.Name())
+}
+
+// files remembers the marks in the files of other packages.
+type files map[string]map[string][]Kind
+
+func (fs files) kinds(path, name string) []Kind {
+	known, ok := fs[path]
+	if !ok {
+		known = map[string][]Kind{}
+		fs[path] = known
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return nil // not there, or reported where it is loaded
+		}
+		for spec, doc := range typeSpecs(f) {
+			for _, word := range directives(doc) {
+				known[spec.Name.Name] = append(known[spec.Name.Name], Kind(word[0]))
+			}
+		}
+	}
+	return known[name]
+}
+
+// typeSpecs yields the types that a file declares, with their comments.
+func typeSpecs(f *ast.File) func(yield func(*ast.TypeSpec, *ast.CommentGroup) bool) {
+	return func(yield func(*ast.TypeSpec, *ast.CommentGroup) bool) {
+		for _, decl := range f.Decls {
+			gen, ok := decl.(*ast.GenDecl)
+			if !ok || gen.Tok != token.TYPE {
+				continue
+			}
+			for _, s := range gen.Specs {
+				spec := s.(*ast.TypeSpec)
+				doc := spec.Doc
+				if doc == nil && !gen.Lparen.IsValid() {
+					doc = gen.Doc
+				}
+				if !yield(spec, doc) {
+					return
+				}
+			}
+		}
+	}
 }
