@@ -94,14 +94,16 @@ func withUnknown(b []byte) []byte {
 // Fuzz fuzzes the generated decoder of *T. What it takes must be encoded again, to the same.
 func Fuzz[T any](f *testing.F) {
 	f.Helper()
-	for seed := range uint64(seeds) {
+	for seed := range uint64(4) {
 		v := new(T)
 		Fill(v, seed)
 		b, err := encode(v)
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b)
+		if len(b) < 2048 { // the fuzzer is slow with long ones
+			f.Add(b)
+		}
 	}
 	for _, b := range Hostile() {
 		f.Add(b)

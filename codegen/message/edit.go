@@ -71,7 +71,9 @@ func (e *editor) function(fn *ast.FuncDecl) {
 		case *ast.AssignStmt:
 			e.call(n, k, marshal)
 		case *ast.BlockStmt:
-			e.bounds(n)
+			e.bounds(n.List)
+		case *ast.CaseClause:
+			e.bounds(n.Body)
 		}
 		return true
 	})
@@ -214,8 +216,8 @@ func (e *editor) call(s *ast.AssignStmt, k *kept, marshal bool) {
 //	if x == nil { x = make(T, n) } else if len(x) > 0 { clear(x) }
 //
 // An element takes at least a byte, and an entry two.
-func (e *editor) bounds(b *ast.BlockStmt) {
-	for _, s := range b.List {
+func (e *editor) bounds(list []ast.Stmt) {
+	for _, s := range list {
 		cond, ok := s.(*ast.IfStmt)
 		if !ok {
 			continue
