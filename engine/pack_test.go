@@ -105,8 +105,9 @@ func TestWhatAPackerHasTakenIsClosedIfItFails(t *testing.T) {
 	wantErr(t, err, engine.ErrMalformed)
 	wantErr(t, err, bad)
 	if got.File == nil {
-		t.Error("the file was not taken")
+		t.Fatal("the file was not taken")
 	}
+	wantErr(t, got.File.Close(), os.ErrClosed)
 	check(t, s.Close())
 	check(t, a.Close())
 	check(t, b.Close())
