@@ -3,6 +3,7 @@ package message
 import (
 	"fmt"
 	"go/types"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,7 +31,7 @@ func newSynth(w *world) *synth { return &synth{w: w, known: map[string]int{}} }
 
 // source returns the whole source.
 func (s *synth) source() string {
-	for _, k := range s.w.order {
+	for _, k := range slices.Concat(s.w.order, s.w.extra) {
 		s.kept(k)
 	}
 	return fmt.Sprintf("package %s\n\n//msgp:maps binkeys\n\n%s", s.w.p.Name, s.decls.String())
