@@ -82,7 +82,7 @@ func (f *filler) known(v reflect.Value) bool {
 	case *net.IP:
 		*x = net.IPv4(10, byte(f.Uint32()), 1, 2)
 	case *url.URL:
-		*x = url.URL{Scheme: "https", Host: "example.com", Path: "/" + f.text()}
+		*x = url.URL{Scheme: "https", Host: "example.com", Path: fmt.Sprint("/", f.Uint32())} // not long: its size is estimated
 	case *any:
 		*x = []any{f.text(), f.Int64(), 1.5, true, nil, map[string]any{"k": []byte(f.text())}, []any{int64(-1)}}[f.IntN(7)]
 		if f.full {

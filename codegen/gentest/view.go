@@ -18,7 +18,7 @@ func View[T, V any](t *testing.T, view func([]byte) V) {
 		c := &viewer{t: t}
 		c.compare(reflect.ValueOf(in).Elem(), reflect.ValueOf(view(b)))
 		c.cut = true
-		for n := 0; n < len(b); n += 1 + len(b)/prefixes {
+		for n := 0; n < len(b); n += 1 + 10*len(b)/prefixes {
 			c.compare(reflect.ValueOf(in).Elem(), reflect.ValueOf(view(b[:n])))
 		}
 		if c.read == 0 {

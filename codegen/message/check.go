@@ -54,8 +54,8 @@ func (w *world) check(t types.Type, pos token.Position, call string, seen map[ty
 	case pointer:
 		e := t.Underlying().(*types.Pointer).Elem()
 		switch w.of(e) {
-		case raw, whatever, pointer, mapping, list, blob:
-			refuse("leave the pointer out", "and nil needs no pointer there")
+		case raw, whatever, pointer, mapping, list, blob, array, blobArray:
+			refuse("leave the pointer out, or use a pointer to a struct that has it", "which cannot be sent")
 			return
 		}
 		w.check(e, pos, call+", an element,", seen)
