@@ -23,6 +23,7 @@ func (Generator) Generate(p *source.Package, out *codegen.Output) source.Problem
 		return w.wrong
 	}
 	w.settle()
+	w.checkDirectives()
 	w.checkKept()
 	for _, v := range views {
 		v.check()
