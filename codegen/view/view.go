@@ -131,34 +131,34 @@ var whole = func() (t [256]uint8) {
 
 // skip returns what is behind a number of values. It does not recurse: what is within a value is counted as further values.
 func skip(b []byte, n int) ([]byte, error) {
-	for ; n > 0; n-- {
-		if len(b) == 0 {
-			return nil, errTruncated
+	i := 0
+	for n > 0 && i < len(b) {
+		c := b[i]
+		n--
+		if size := whole[c]; size != 0 {
+			i += int(size)
+			continue
 		}
-		c := b[0]
-		size := uint64(whole[c])
 		switch {
-		case size != 0:
 		case c < 0x90: // fixmap
-			size, n = 1, n+2*int(c&0xf)
+			i, n = i+1, n+2*int(c&0xf)
 		case c < 0xa0: // fixarray
-			size, n = 1, n+int(c&0xf)
+			i, n = i+1, n+int(c&0xf)
 		default:
-			var inner uint64
-			if size, inner = long(b); size == 0 {
+			size, inner := long(b[i:])
+			if size == 0 {
 				return nil, errByte
 			}
-			if inner > uint64(len(b)) { // each takes at least a byte
+			if size > uint64(len(b)-i) || inner > uint64(len(b)) { // each takes at least a byte
 				return nil, errTruncated
 			}
-			n += int(inner)
+			i, n = i+int(size), n+int(inner)
 		}
-		if size > uint64(len(b)) {
-			return nil, errTruncated
-		}
-		b = b[size:]
 	}
-	return b, nil
+	if n > 0 || i > len(b) {
+		return nil, errTruncated
+	}
+	return b[i:], nil
 }
 
 // long returns the length of what begins with a length or count of its own, and how many values are within; more than there is if that is

@@ -5083,9 +5083,15 @@ func (z *Snapshot) MarshalMsg(b []byte) (o []byte, err error) {
 	// string "Seq"
 	o = append(o, 0x87, 0xa3, 0x53, 0x65, 0x71)
 	o = msgp.AppendUint64(o, z.Seq)
+	// string "Last"
+	o = append(o, 0xa4, 0x4c, 0x61, 0x73, 0x74)
+	o = msgp.AppendInt64(o, z.Last)
 	// string "Symbol"
 	o = append(o, 0xa6, 0x53, 0x79, 0x6d, 0x62, 0x6f, 0x6c)
 	o = msgp.AppendString(o, z.Symbol)
+	// string "Payload"
+	o = append(o, 0xa7, 0x50, 0x61, 0x79, 0x6c, 0x6f, 0x61, 0x64)
+	o = msgp.AppendBytes(o, z.Payload)
 	// string "Bids"
 	o = append(o, 0xa4, 0x42, 0x69, 0x64, 0x73)
 	o = msgp.AppendArrayHeader(o, uint32(len(z.Bids)))
@@ -5116,12 +5122,6 @@ func (z *Snapshot) MarshalMsg(b []byte) (o []byte, err error) {
 	for za0003 := range z.Notes {
 		o = msgp.AppendString(o, z.Notes[za0003])
 	}
-	// string "Payload"
-	o = append(o, 0xa7, 0x50, 0x61, 0x79, 0x6c, 0x6f, 0x61, 0x64)
-	o = msgp.AppendBytes(o, z.Payload)
-	// string "Last"
-	o = append(o, 0xa4, 0x4c, 0x61, 0x73, 0x74)
-	o = msgp.AppendInt64(o, z.Last)
 	return
 }
 
@@ -5149,10 +5149,22 @@ func (z *Snapshot) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				err = msgp.WrapError(err, "Seq")
 				return
 			}
+		case "Last":
+			z.Last, bts, err = msgp.ReadInt64Bytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Last")
+				return
+			}
 		case "Symbol":
 			z.Symbol, bts, err = msgp.ReadStringBytes(bts)
 			if err != nil {
 				err = msgp.WrapError(err, "Symbol")
+				return
+			}
+		case "Payload":
+			z.Payload, bts, err = msgp.ReadBytesBytes(bts, z.Payload)
+			if err != nil {
+				err = msgp.WrapError(err, "Payload")
 				return
 			}
 		case "Bids":
@@ -5283,18 +5295,6 @@ func (z *Snapshot) UnmarshalMsg(bts []byte) (o []byte, err error) {
 					err = msgp.WrapError(err, "Notes", za0003)
 					return
 				}
-			}
-		case "Payload":
-			z.Payload, bts, err = msgp.ReadBytesBytes(bts, z.Payload)
-			if err != nil {
-				err = msgp.WrapError(err, "Payload")
-				return
-			}
-		case "Last":
-			z.Last, bts, err = msgp.ReadInt64Bytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Last")
-				return
 			}
 		default:
 			bts, err = msgp.Skip(bts)
@@ -6323,7 +6323,7 @@ func (z *Viewed) packAt(b []byte, c *engine.Cargo, depth int) (o []byte, err err
 	_ = zb0001Mask
 	if z.Renamed == 0 {
 		zb0001Len--
-		zb0001Mask |= 0x1000000
+		zb0001Mask |= 0x100
 	}
 	// variable map header, size zb0001Len
 	o = msgp.AppendMapHeader(o, zb0001Len)
@@ -6333,52 +6333,62 @@ func (z *Viewed) packAt(b []byte, c *engine.Cargo, depth int) (o []byte, err err
 		// string "ID"
 		o = append(o, 0xa2, 0x49, 0x44)
 		o = msgp.AppendUint64(o, z.ID)
-		// string "Name"
-		o = append(o, 0xa4, 0x4e, 0x61, 0x6d, 0x65)
-		o = msgp.AppendString(o, z.Name)
 		// string "Color"
 		o = append(o, 0xa5, 0x43, 0x6f, 0x6c, 0x6f, 0x72)
 		o = msgp.AppendUint8(o, uint8(z.Color))
-		// string "Words"
-		o = append(o, 0xa5, 0x57, 0x6f, 0x72, 0x64, 0x73)
-		o = msgp.AppendArrayHeader(o, uint32(len(z.Words)))
-		for za0001 := range z.Words {
-			o = msgp.AppendString(o, z.Words[za0001])
-		}
-		// string "Map"
-		o = append(o, 0xa3, 0x4d, 0x61, 0x70)
-		o = msgp.AppendMapHeader(o, uint32(len(z.Map)))
-		for za0002, za0003 := range z.Map {
-			o = msgp.AppendString(o, za0002)
-			// map header, size 2
-			// string "Price"
-			o = append(o, 0x82, 0xa5, 0x50, 0x72, 0x69, 0x63, 0x65)
-			o = msgp.AppendInt64(o, za0003.Price)
-			// string "Amount"
-			o = append(o, 0xa6, 0x41, 0x6d, 0x6f, 0x75, 0x6e, 0x74)
-			o = msgp.AppendFloat64(o, za0003.Amount)
-		}
-		// string "Bytes"
-		o = append(o, 0xa5, 0x42, 0x79, 0x74, 0x65, 0x73)
-		o = msgp.AppendBytes(o, z.Bytes)
-		// string "Array"
-		o = append(o, 0xa5, 0x41, 0x72, 0x72, 0x61, 0x79)
-		o = msgp.AppendBytes(o, (z.Array)[:])
 		// string "Time"
 		o = append(o, 0xa4, 0x54, 0x69, 0x6d, 0x65)
 		o = msgp.AppendTime(o, z.Time)
 		// string "Wait"
 		o = append(o, 0xa4, 0x57, 0x61, 0x69, 0x74)
 		o = msgp.AppendDuration(o, z.Wait)
+		// string "Int"
+		o = append(o, 0xa3, 0x49, 0x6e, 0x74)
+		if z.Int == nil {
+			o = msgp.AppendNil(o)
+		} else {
+			o = msgp.AppendInt(o, *z.Int)
+		}
+		// string "End"
+		o = append(o, 0xa3, 0x45, 0x6e, 0x64)
+		o, err = z.End.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "End")
+			return
+		}
+		// string "Reader"
+		o = append(o, 0xa6, 0x52, 0x65, 0x61, 0x64, 0x65, 0x72)
+		o, err = engine.PackValue(o, c, z.Reader)
+		if err != nil {
+			err = msgp.WrapError(err, "Reader")
+			return
+		}
+		// string "Counter"
+		o = append(o, 0xa7, 0x43, 0x6f, 0x75, 0x6e, 0x74, 0x65, 0x72)
+		o = msgp.AppendInt64(o, z.Counter.Load())
+		if (zb0001Mask & 0x100) == 0 { // if not omitted
+			// string "ünïcode name"
+			o = append(o, 0xae, 0xc3, 0xbc, 0x6e, 0xc3, 0xaf, 0x63, 0x6f, 0x64, 0x65, 0x20, 0x6e, 0x61, 0x6d, 0x65)
+			o = msgp.AppendInt(o, z.Renamed)
+		}
+		// string "Name"
+		o = append(o, 0xa4, 0x4e, 0x61, 0x6d, 0x65)
+		o = msgp.AppendString(o, z.Name)
+		// string "Bytes"
+		o = append(o, 0xa5, 0x42, 0x79, 0x74, 0x65, 0x73)
+		o = msgp.AppendBytes(o, z.Bytes)
+		// string "Array"
+		o = append(o, 0xa5, 0x41, 0x72, 0x72, 0x61, 0x79)
+		o = msgp.AppendBytes(o, (z.Array)[:])
 		// string "Addr"
 		o = append(o, 0xa4, 0x41, 0x64, 0x64, 0x72)
-		var zb0003 []byte
-		zb0003, err = z.Addr.MarshalBinary()
+		var zb0002 []byte
+		zb0002, err = z.Addr.MarshalBinary()
 		if err != nil {
 			err = msgp.WrapError(err, "Addr")
 			return
 		}
-		o = msgp.AppendBytes(o, zb0003)
+		o = msgp.AppendBytes(o, zb0002)
 		if err != nil {
 			err = msgp.WrapError(err, "Addr")
 			return
@@ -6388,24 +6398,36 @@ func (z *Viewed) packAt(b []byte, c *engine.Cargo, depth int) (o []byte, err err
 		if z.Big == nil {
 			o = msgp.AppendNil(o)
 		} else {
-			var zb0004 []byte
-			zb0004, err = z.Big.MarshalText()
+			var zb0003 []byte
+			zb0003, err = z.Big.MarshalText()
 			if err != nil {
 				err = msgp.WrapError(err, "Big")
 				return
 			}
-			o = msgp.AppendString(o, string(zb0004))
+			o = msgp.AppendString(o, string(zb0003))
 			if err != nil {
 				err = msgp.WrapError(err, "Big")
 				return
 			}
 		}
-		// string "Int"
-		o = append(o, 0xa3, 0x49, 0x6e, 0x74)
-		if z.Int == nil {
-			o = msgp.AppendNil(o)
-		} else {
-			o = msgp.AppendInt(o, *z.Int)
+		// string "Words"
+		o = append(o, 0xa5, 0x57, 0x6f, 0x72, 0x64, 0x73)
+		o = msgp.AppendArrayHeader(o, uint32(len(z.Words)))
+		for za0002 := range z.Words {
+			o = msgp.AppendString(o, z.Words[za0002])
+		}
+		// string "Map"
+		o = append(o, 0xa3, 0x4d, 0x61, 0x70)
+		o = msgp.AppendMapHeader(o, uint32(len(z.Map)))
+		for za0003, za0004 := range z.Map {
+			o = msgp.AppendString(o, za0003)
+			// map header, size 2
+			// string "Price"
+			o = append(o, 0x82, 0xa5, 0x50, 0x72, 0x69, 0x63, 0x65)
+			o = msgp.AppendInt64(o, za0004.Price)
+			// string "Amount"
+			o = append(o, 0xa6, 0x41, 0x6d, 0x6f, 0x75, 0x6e, 0x74)
+			o = msgp.AppendFloat64(o, za0004.Amount)
 		}
 		// string "Level"
 		o = append(o, 0xa5, 0x4c, 0x65, 0x76, 0x65, 0x6c)
@@ -6484,23 +6506,6 @@ func (z *Viewed) packAt(b []byte, c *engine.Cargo, depth int) (o []byte, err err
 		// string "Amount"
 		o = append(o, 0xa6, 0x41, 0x6d, 0x6f, 0x75, 0x6e, 0x74)
 		o = msgp.AppendFloat64(o, z.Plain.Amount)
-		// string "End"
-		o = append(o, 0xa3, 0x45, 0x6e, 0x64)
-		o, err = z.End.MarshalMsg(o)
-		if err != nil {
-			err = msgp.WrapError(err, "End")
-			return
-		}
-		// string "Reader"
-		o = append(o, 0xa6, 0x52, 0x65, 0x61, 0x64, 0x65, 0x72)
-		o, err = engine.PackValue(o, c, z.Reader)
-		if err != nil {
-			err = msgp.WrapError(err, "Reader")
-			return
-		}
-		// string "Counter"
-		o = append(o, 0xa7, 0x43, 0x6f, 0x75, 0x6e, 0x74, 0x65, 0x72)
-		o = msgp.AppendInt64(o, z.Counter.Load())
 		// string "Page"
 		o = append(o, 0xa4, 0x50, 0x61, 0x67, 0x65)
 		o, err = z.Page.MarshalMsg(o)
@@ -6519,11 +6524,6 @@ func (z *Viewed) packAt(b []byte, c *engine.Cargo, depth int) (o []byte, err err
 		o = msgp.AppendArrayHeader(o, uint32(len(z.Inline.B)))
 		for za0009 := range z.Inline.B {
 			o = msgp.AppendString(o, z.Inline.B[za0009])
-		}
-		if (zb0001Mask & 0x1000000) == 0 { // if not omitted
-			// string "ünïcode name"
-			o = append(o, 0xae, 0xc3, 0xbc, 0x6e, 0xc3, 0xaf, 0x63, 0x6f, 0x64, 0x65, 0x20, 0x6e, 0x61, 0x6d, 0x65)
-			o = msgp.AppendInt(o, z.Renamed)
 		}
 		// string "Tuple"
 		o = append(o, 0xa5, 0x54, 0x75, 0x70, 0x6c, 0x65)
@@ -6572,12 +6572,6 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 				err = msgp.WrapError(err, "ID")
 				return
 			}
-		case "Name":
-			z.Name, bts, err = msgp.ReadStringBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Name")
-				return
-			}
 		case "Color":
 			{
 				var zb0002 uint8
@@ -6587,103 +6581,6 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 					return
 				}
 				z.Color = Color(zb0002)
-			}
-		case "Words":
-			var zb0003 uint32
-			zb0003, bts, err = msgp.ReadArrayHeaderBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Words")
-				return
-			}
-			if uint64(zb0003) > uint64(len(bts)) {
-				err = msgp.WrapError(msgp.ErrShortBytes)
-				return
-			}
-			if cap(z.Words) >= int(zb0003) {
-				z.Words = (z.Words)[:zb0003]
-				clear(z.Words)
-			} else {
-				z.Words = make(Words, zb0003)
-			}
-			for za0001 := range z.Words {
-				z.Words[za0001], bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Words", za0001)
-					return
-				}
-			}
-		case "Map":
-			var zb0004 uint32
-			zb0004, bts, err = msgp.ReadMapHeaderBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Map")
-				return
-			}
-			if 2*uint64(zb0004) > uint64(len(bts)) {
-				err = msgp.WrapError(msgp.ErrShortBytes)
-				return
-			}
-			if z.Map == nil {
-				z.Map = make(map[string]Level, zb0004)
-			} else if len(z.Map) > 0 {
-				clear(z.Map)
-			}
-			for zb0004 > 0 {
-				var za0003 Level
-				zb0004--
-				var za0002 string
-				za0002, bts, err = msgp.ReadStringBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Map")
-					return
-				}
-				var zb0005 uint32
-				zb0005, bts, err = msgp.ReadMapHeaderBytes(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Map", za0002)
-					return
-				}
-				for zb0005 > 0 {
-					zb0005--
-					field, bts, err = msgp.ReadMapKeyZC(bts)
-					if err != nil {
-						err = msgp.WrapError(err, "Map", za0002)
-						return
-					}
-					switch msgp.UnsafeString(field) {
-					case "Price":
-						za0003.Price, bts, err = msgp.ReadInt64Bytes(bts)
-						if err != nil {
-							err = msgp.WrapError(err, "Map", za0002, "Price")
-							return
-						}
-					case "Amount":
-						za0003.Amount, bts, err = msgp.ReadFloat64Bytes(bts)
-						if err != nil {
-							err = msgp.WrapError(err, "Map", za0002, "Amount")
-							return
-						}
-					default:
-						bts, err = msgp.Skip(bts)
-						if err != nil {
-							err = msgp.WrapError(err, "Map", za0002)
-							return
-						}
-					}
-				}
-				z.Map[za0002] = za0003
-			}
-		case "Bytes":
-			z.Bytes, bts, err = msgp.ReadBytesBytes(bts, z.Bytes)
-			if err != nil {
-				err = msgp.WrapError(err, "Bytes")
-				return
-			}
-		case "Array":
-			bts, err = msgp.ReadExactBytes(bts, (z.Array)[:])
-			if err != nil {
-				err = msgp.WrapError(err, "Array")
-				return
 			}
 		case "Time":
 			z.Time, bts, err = msgp.ReadTimeBytes(bts)
@@ -6696,41 +6593,6 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 			if err != nil {
 				err = msgp.WrapError(err, "Wait")
 				return
-			}
-		case "Addr":
-			var zb0006 []byte
-			zb0006, bts, err = msgp.ReadBytesZC(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Addr")
-				return
-			}
-			err = z.Addr.UnmarshalBinary(zb0006)
-			if err != nil {
-				err = msgp.WrapError(err, "Addr")
-				return
-			}
-		case "Big":
-			if msgp.IsNil(bts) {
-				bts, err = msgp.ReadNilBytes(bts)
-				if err != nil {
-					return
-				}
-				z.Big = nil
-			} else {
-				if z.Big == nil {
-					z.Big = new(big.Int)
-				}
-				var zb0007 []byte
-				zb0007, bts, err = msgp.ReadStringZC(bts)
-				if err != nil {
-					err = msgp.WrapError(err, "Big")
-					return
-				}
-				err = z.Big.UnmarshalText(zb0007)
-				if err != nil {
-					err = msgp.WrapError(err, "Big")
-					return
-				}
 			}
 		case "Int":
 			if msgp.IsNil(bts) {
@@ -6749,6 +6611,170 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 					return
 				}
 			}
+		case "End":
+			bts, err = z.End.UnmarshalMsg(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "End")
+				return
+			}
+		case "Reader":
+			bts, err = engine.UnpackValue(bts, c, &z.Reader)
+			if err != nil {
+				err = msgp.WrapError(err, "Reader")
+				return
+			}
+		case "Counter":
+			var zb0003 int64
+			zb0003, bts, err = msgp.ReadInt64Bytes(bts)
+			z.Counter.Store(zb0003)
+			if err != nil {
+				err = msgp.WrapError(err, "Counter")
+				return
+			}
+		case "ünïcode name":
+			z.Renamed, bts, err = msgp.ReadIntBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Renamed")
+				return
+			}
+		case "Name":
+			z.Name, bts, err = msgp.ReadStringBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Name")
+				return
+			}
+		case "Bytes":
+			z.Bytes, bts, err = msgp.ReadBytesBytes(bts, z.Bytes)
+			if err != nil {
+				err = msgp.WrapError(err, "Bytes")
+				return
+			}
+		case "Array":
+			bts, err = msgp.ReadExactBytes(bts, (z.Array)[:])
+			if err != nil {
+				err = msgp.WrapError(err, "Array")
+				return
+			}
+		case "Addr":
+			var zb0004 []byte
+			zb0004, bts, err = msgp.ReadBytesZC(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Addr")
+				return
+			}
+			err = z.Addr.UnmarshalBinary(zb0004)
+			if err != nil {
+				err = msgp.WrapError(err, "Addr")
+				return
+			}
+		case "Big":
+			if msgp.IsNil(bts) {
+				bts, err = msgp.ReadNilBytes(bts)
+				if err != nil {
+					return
+				}
+				z.Big = nil
+			} else {
+				if z.Big == nil {
+					z.Big = new(big.Int)
+				}
+				var zb0005 []byte
+				zb0005, bts, err = msgp.ReadStringZC(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Big")
+					return
+				}
+				err = z.Big.UnmarshalText(zb0005)
+				if err != nil {
+					err = msgp.WrapError(err, "Big")
+					return
+				}
+			}
+		case "Words":
+			var zb0006 uint32
+			zb0006, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Words")
+				return
+			}
+			if uint64(zb0006) > uint64(len(bts)) {
+				err = msgp.WrapError(msgp.ErrShortBytes)
+				return
+			}
+			if cap(z.Words) >= int(zb0006) {
+				z.Words = (z.Words)[:zb0006]
+				clear(z.Words)
+			} else {
+				z.Words = make(Words, zb0006)
+			}
+			for za0002 := range z.Words {
+				z.Words[za0002], bts, err = msgp.ReadStringBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Words", za0002)
+					return
+				}
+			}
+		case "Map":
+			var zb0007 uint32
+			zb0007, bts, err = msgp.ReadMapHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Map")
+				return
+			}
+			if 2*uint64(zb0007) > uint64(len(bts)) {
+				err = msgp.WrapError(msgp.ErrShortBytes)
+				return
+			}
+			if z.Map == nil {
+				z.Map = make(map[string]Level, zb0007)
+			} else if len(z.Map) > 0 {
+				clear(z.Map)
+			}
+			for zb0007 > 0 {
+				var za0004 Level
+				zb0007--
+				var za0003 string
+				za0003, bts, err = msgp.ReadStringBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Map")
+					return
+				}
+				var zb0008 uint32
+				zb0008, bts, err = msgp.ReadMapHeaderBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Map", za0003)
+					return
+				}
+				for zb0008 > 0 {
+					zb0008--
+					field, bts, err = msgp.ReadMapKeyZC(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "Map", za0003)
+						return
+					}
+					switch msgp.UnsafeString(field) {
+					case "Price":
+						za0004.Price, bts, err = msgp.ReadInt64Bytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Map", za0003, "Price")
+							return
+						}
+					case "Amount":
+						za0004.Amount, bts, err = msgp.ReadFloat64Bytes(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Map", za0003, "Amount")
+							return
+						}
+					default:
+						bts, err = msgp.Skip(bts)
+						if err != nil {
+							err = msgp.WrapError(err, "Map", za0003)
+							return
+						}
+					}
+				}
+				z.Map[za0003] = za0004
+			}
 		case "Level":
 			if msgp.IsNil(bts) {
 				bts, err = msgp.ReadNilBytes(bts)
@@ -6760,14 +6786,14 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 				if z.Level == nil {
 					z.Level = new(Level)
 				}
-				var zb0008 uint32
-				zb0008, bts, err = msgp.ReadMapHeaderBytes(bts)
+				var zb0009 uint32
+				zb0009, bts, err = msgp.ReadMapHeaderBytes(bts)
 				if err != nil {
 					err = msgp.WrapError(err, "Level")
 					return
 				}
-				for zb0008 > 0 {
-					zb0008--
+				for zb0009 > 0 {
+					zb0009--
 					field, bts, err = msgp.ReadMapKeyZC(bts)
 					if err != nil {
 						err = msgp.WrapError(err, "Level")
@@ -6819,21 +6845,21 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 				}
 			}
 		case "Selves":
-			var zb0009 uint32
-			zb0009, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			var zb0010 uint32
+			zb0010, bts, err = msgp.ReadArrayHeaderBytes(bts)
 			if err != nil {
 				err = msgp.WrapError(err, "Selves")
 				return
 			}
-			if uint64(zb0009) > uint64(len(bts)) {
+			if uint64(zb0010) > uint64(len(bts)) {
 				err = msgp.WrapError(msgp.ErrShortBytes)
 				return
 			}
-			if cap(z.Selves) >= int(zb0009) {
-				z.Selves = (z.Selves)[:zb0009]
+			if cap(z.Selves) >= int(zb0010) {
+				z.Selves = (z.Selves)[:zb0010]
 				clear(z.Selves)
 			} else {
-				z.Selves = make([]Viewed, zb0009)
+				z.Selves = make([]Viewed, zb0010)
 			}
 			for za0005 := range z.Selves {
 				bts, err = z.Selves[za0005].unpackAt(bts, c, depth+1)
@@ -6843,21 +6869,21 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 				}
 			}
 		case "Others":
-			var zb0010 uint32
-			zb0010, bts, err = msgp.ReadArrayHeaderBytes(bts)
+			var zb0011 uint32
+			zb0011, bts, err = msgp.ReadArrayHeaderBytes(bts)
 			if err != nil {
 				err = msgp.WrapError(err, "Others")
 				return
 			}
-			if uint64(zb0010) > uint64(len(bts)) {
+			if uint64(zb0011) > uint64(len(bts)) {
 				err = msgp.WrapError(msgp.ErrShortBytes)
 				return
 			}
-			if cap(z.Others) >= int(zb0010) {
-				z.Others = (z.Others)[:zb0010]
+			if cap(z.Others) >= int(zb0011) {
+				z.Others = (z.Others)[:zb0011]
 				clear(z.Others)
 			} else {
-				z.Others = make([]*Viewed, zb0010)
+				z.Others = make([]*Viewed, zb0011)
 			}
 			for za0006 := range z.Others {
 				if msgp.IsNil(bts) {
@@ -6878,38 +6904,38 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 				}
 			}
 		case "ByName":
-			var zb0011 uint32
-			zb0011, bts, err = msgp.ReadMapHeaderBytes(bts)
+			var zb0012 uint32
+			zb0012, bts, err = msgp.ReadMapHeaderBytes(bts)
 			if err != nil {
 				err = msgp.WrapError(err, "ByName")
 				return
 			}
-			if 2*uint64(zb0011) > uint64(len(bts)) {
+			if 2*uint64(zb0012) > uint64(len(bts)) {
 				err = msgp.WrapError(msgp.ErrShortBytes)
 				return
 			}
 			if z.ByName == nil {
-				z.ByName = make(map[string]Level, zb0011)
+				z.ByName = make(map[string]Level, zb0012)
 			} else if len(z.ByName) > 0 {
 				clear(z.ByName)
 			}
-			for zb0011 > 0 {
+			for zb0012 > 0 {
 				var za0008 Level
-				zb0011--
+				zb0012--
 				var za0007 string
 				za0007, bts, err = msgp.ReadStringBytes(bts)
 				if err != nil {
 					err = msgp.WrapError(err, "ByName")
 					return
 				}
-				var zb0012 uint32
-				zb0012, bts, err = msgp.ReadMapHeaderBytes(bts)
+				var zb0013 uint32
+				zb0013, bts, err = msgp.ReadMapHeaderBytes(bts)
 				if err != nil {
 					err = msgp.WrapError(err, "ByName", za0007)
 					return
 				}
-				for zb0012 > 0 {
-					zb0012--
+				for zb0013 > 0 {
+					zb0013--
 					field, bts, err = msgp.ReadMapKeyZC(bts)
 					if err != nil {
 						err = msgp.WrapError(err, "ByName", za0007)
@@ -6939,14 +6965,14 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 				z.ByName[za0007] = za0008
 			}
 		case "Plain":
-			var zb0013 uint32
-			zb0013, bts, err = msgp.ReadMapHeaderBytes(bts)
+			var zb0014 uint32
+			zb0014, bts, err = msgp.ReadMapHeaderBytes(bts)
 			if err != nil {
 				err = msgp.WrapError(err, "Plain")
 				return
 			}
-			for zb0013 > 0 {
-				zb0013--
+			for zb0014 > 0 {
+				zb0014--
 				field, bts, err = msgp.ReadMapKeyZC(bts)
 				if err != nil {
 					err = msgp.WrapError(err, "Plain")
@@ -6972,26 +6998,6 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 						return
 					}
 				}
-			}
-		case "End":
-			bts, err = z.End.UnmarshalMsg(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "End")
-				return
-			}
-		case "Reader":
-			bts, err = engine.UnpackValue(bts, c, &z.Reader)
-			if err != nil {
-				err = msgp.WrapError(err, "Reader")
-				return
-			}
-		case "Counter":
-			var zb0014 int64
-			zb0014, bts, err = msgp.ReadInt64Bytes(bts)
-			z.Counter.Store(zb0014)
-			if err != nil {
-				err = msgp.WrapError(err, "Counter")
-				return
 			}
 		case "Page":
 			bts, err = z.Page.UnmarshalMsg(bts)
@@ -7050,12 +7056,6 @@ func (z *Viewed) unpackAt(bts []byte, c *engine.Cargo, depth int) (o []byte, err
 						return
 					}
 				}
-			}
-		case "ünïcode name":
-			z.Renamed, bts, err = msgp.ReadIntBytes(bts)
-			if err != nil {
-				err = msgp.WrapError(err, "Renamed")
-				return
 			}
 		case "Tuple":
 			bts, err = z.Tuple.UnmarshalMsg(bts)
