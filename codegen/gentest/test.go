@@ -14,10 +14,10 @@ import (
 )
 
 // seeds is how many messages of each type are tried.
-const seeds = 30
+const seeds = 12
 
 // prefixes is at how many places each message is cut off, about.
-const prefixes = 100
+const prefixes = 60
 
 // encode calls the generated methods of *T; a T is an engine.Message or an engine.Packer.
 func encode(v any) ([]byte, error) {

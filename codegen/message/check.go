@@ -140,7 +140,7 @@ func remedyOf(err error) string {
 }
 
 // methods are those that are generated: a type that has one already would have it twice.
-var methods = []string{"MarshalMsg", "UnmarshalMsg", "Msgsize", "Carry", "Pack", "Unpack"}
+var methods = []string{"MarshalMsg", "UnmarshalMsg", "Msgsize", "Carry", "Pack", "Unpack", "BoundedMsg"}
 
 // checkDirectives refuses directives of msgp's own tool in files with messages: they would have no effect.
 func (w *world) checkDirectives() {

@@ -1,6 +1,8 @@
 package message
 
 import (
+	"go/types"
+
 	"github.com/corechan/corechan/codegen"
 	"github.com/corechan/corechan/codegen/source"
 )
@@ -63,6 +65,9 @@ func (w *world) print(views []*view) error {
 		w.wrappers(k)
 		w.sizes(k)
 		w.carries(k)
+		if !k.raws && w.isBounded(k.named, map[types.Type]bool{}) {
+			w.out.Code.Printf("\n// BoundedMsg says that this is an engine.Bounded.\nfunc (z *%s) BoundedMsg(*%[1]s) {}\n", k.receiver())
+		}
 	}
 	for _, v := range views {
 		v.print()

@@ -228,3 +228,41 @@ func (w *world) guesses(t types.Type, seen map[types.Type]bool) bool {
 	}
 	return false
 }
+
+// isBounded reports whether whatever a type is decoded with keeps to the bounds of engine.Bounded: our own methods, and what has no
+// elements; not what an any holds, nor methods of others.
+func (w *world) isBounded(t types.Type, seen map[types.Type]bool) bool {
+	t = types.Unalias(t)
+	if seen[t] {
+		return true
+	}
+	seen[t] = true
+	switch w.of(t) {
+	case whatever, param, binary, textual:
+		return false
+	case own:
+		n := t.(*types.Named)
+		if w.local(t) == nil {
+			return has(n, "BoundedMsg")
+		}
+	case ref, raw, clock, span, number, counter:
+		return true
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Pointer:
+		return w.isBounded(u.Elem(), seen)
+	case *types.Slice:
+		return w.isBounded(u.Elem(), seen)
+	case *types.Array:
+		return w.isBounded(u.Elem(), seen)
+	case *types.Map:
+		return w.isBounded(u.Elem(), seen)
+	case *types.Struct:
+		for _, f := range w.fields(u) {
+			if !w.isBounded(f.v.Type(), seen) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -9,7 +9,9 @@ import (
 
 	"github.com/corechan/corechan/codegen/gentest"
 	"github.com/corechan/corechan/codegen/internal/golden/plain"
+	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/engine/codec/msgpack"
+	"github.com/corechan/corechan/transports/inmem"
 )
 
 // generated is what both generators make.
@@ -154,4 +156,37 @@ func BenchmarkTwoFields(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkReceive receives messages with slices: ours straight out of the ring, msgp's after they were copied and looked through.
+func BenchmarkReceive(b *testing.B) {
+	b.Run("by=corechan", receiveThem[TenMixed])
+	b.Run("by=msgp", receiveThem[plain.TenMixed])
+}
+
+func receiveThem[T any](b *testing.B) {
+	x, y, err := inmem.Pair(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _, _ = x.Close(), y.Close() }()
+	s, err := engine.Open[T](b.Context(), x, "messages")
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := engine.Accept[T](b.Context(), y, "messages")
+	if err != nil {
+		b.Fatal(err)
+	}
+	in, out := new(T), new(T)
+	gentest.Fill(in, 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.Send(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
+		if err := r.Receive(b.Context(), out); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -7551,6 +7551,9 @@ func (z *Base) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Base) BoundedMsg(*Base) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes; it is an estimate where there are values that do not say how much they need.
 func (z *Basic) Msgsize() (s int) {
 	s += 333 + len(z.String) + len(z.Bytes) + len(z.Uint8s) + msgp.GuessSize(z.Any)
@@ -7604,11 +7607,17 @@ func (z *Chain) carryAt(c *engine.Cargo, depth int) error {
 	return nil
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Chain) BoundedMsg(*Chain) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Code) Msgsize() (s int) {
 	s += 5
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Code) BoundedMsg(*Code) {}
 
 // Msgsize returns the most that MarshalMsg appends, in bytes; it is an estimate where there are values that do not say how much they need.
 func (z *Containers) Msgsize() (s int) {
@@ -7722,11 +7731,17 @@ func (z *Embedding) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Embedding) BoundedMsg(*Embedding) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Failure) Msgsize() (s int) {
 	s += 16 + z.Code.Msgsize() + len(z.Text)
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Failure) BoundedMsg(*Failure) {}
 
 // Pack implements engine.Packer.
 func (z *Files) Pack(b []byte, c *engine.Cargo) (o []byte, err error) { return z.packAt(b, c, 0) }
@@ -7742,6 +7757,9 @@ func (z *Fill) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Fill) BoundedMsg(*Fill) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Holder) Msgsize() (s int) {
 	s += 26
@@ -7756,11 +7774,17 @@ func (z *Holder) Carry(c *engine.Cargo) error {
 	return nil
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Holder) BoundedMsg(*Holder) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Level) Msgsize() (s int) {
 	s += 32
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Level) BoundedMsg(*Level) {}
 
 // MarshalMsg implements msgp.Marshaler.
 func (z *Mutual) MarshalMsg(b []byte) (o []byte, err error) {
@@ -7787,6 +7811,9 @@ func (z *Mutual) msgsizeAt(depth int) (s int) {
 	}
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Mutual) BoundedMsg(*Mutual) {}
 
 // Msgsize returns the most that MarshalMsg appends, in bytes; it is an estimate where there are values that do not say how much they need.
 func (z *Named) Msgsize() (s int) {
@@ -7859,6 +7886,9 @@ func (z *Names) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Names) BoundedMsg(*Names) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *New) Msgsize() (s int) {
 	s += 44 + len(z.Name) + len(z.More)
@@ -7867,6 +7897,9 @@ func (z *New) Msgsize() (s int) {
 	}
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *New) BoundedMsg(*New) {}
 
 // MarshalMsg implements msgp.Marshaler.
 func (z *Node) MarshalMsg(b []byte) (o []byte, err error) {
@@ -7910,11 +7943,17 @@ func (z *Node) msgsizeAt(depth int) (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Node) BoundedMsg(*Node) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Old) Msgsize() (s int) {
 	s += 33 + len(z.Name) + 9*len(z.Gone)
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Old) BoundedMsg(*Old) {}
 
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Optional) Msgsize() (s int) {
@@ -7932,6 +7971,9 @@ func (z *Optional) Msgsize() (s int) {
 	}
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Optional) BoundedMsg(*Optional) {}
 
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Order) Msgsize() (s int) {
@@ -8033,6 +8075,9 @@ func (z *Order) Carry(c *engine.Cargo) error {
 	return nil
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Order) BoundedMsg(*Order) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes; it is an estimate where there are values that do not say how much they need.
 func (z *Page[T, P]) Msgsize() (s int) {
 	s += 83 + P(&z.One).Msgsize() + z.Level.Msgsize()
@@ -8068,17 +8113,26 @@ func (z *Pages) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Pages) BoundedMsg(*Pages) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Point2) Msgsize() (s int) {
 	s += 19
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Point2) BoundedMsg(*Point2) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Point3) Msgsize() (s int) {
 	s += 28
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Point3) BoundedMsg(*Point3) {}
 
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Snapshot) Msgsize() (s int) {
@@ -8095,6 +8149,9 @@ func (z *Snapshot) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Snapshot) BoundedMsg(*Snapshot) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Sub) Msgsize() (s int) {
 	s += 11
@@ -8109,11 +8166,17 @@ func (z *Sub) Carry(c *engine.Cargo) error {
 	return nil
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Sub) BoundedMsg(*Sub) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Ten) Msgsize() (s int) {
 	s += 131
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Ten) BoundedMsg(*Ten) {}
 
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *TenMixed) Msgsize() (s int) {
@@ -8126,6 +8189,9 @@ func (z *TenMixed) Msgsize() (s int) {
 	}
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *TenMixed) BoundedMsg(*TenMixed) {}
 
 // MarshalMsg implements msgp.Marshaler.
 func (z *Tree) MarshalMsg(b []byte) (o []byte, err error) {
@@ -8151,6 +8217,9 @@ func (z *Tree) msgsizeAt(depth int) (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Tree) BoundedMsg(*Tree) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Tuple) Msgsize() (s int) {
 	s += 29 + z.Base.Msgsize()
@@ -8164,6 +8233,9 @@ func (z *Tuple) Msgsize() (s int) {
 	}
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Tuple) BoundedMsg(*Tuple) {}
 
 // Carry implements engine.Carrier.
 func (z *Upload) Carry(c *engine.Cargo) error {
@@ -8228,6 +8300,9 @@ func (z *ViewedTuple) Msgsize() (s int) {
 	}
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *ViewedTuple) BoundedMsg(*ViewedTuple) {}
 
 // ViewedView reads Viewed's fields, one at a time, from where it lies encoded: in a lease, for example, and as long as that is held.
 // A field that the message does not have is zero; the errors are codec.ErrPayload's. The zero ViewedView is of a message without fields.

@@ -136,6 +136,9 @@ func (z *Money) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Money) BoundedMsg(*Money) {}
+
 // Carry implements engine.Carrier.
 func (z *Parcel) Carry(c *engine.Cargo) error {
 	if err := z.Reply.Carry(c); err != nil {
