@@ -372,7 +372,7 @@ func (c *Cargo) sent() {
 			it.s.given.Store(true)
 			go forward(it.nearR, it.s)
 		case it.kind == kindReceiver && it.r != nil:
-			it.r.given.Store(true)
+			it.r.giveAway()
 			go forward(it.r, it.nearS)
 		}
 	}

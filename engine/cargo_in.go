@@ -131,12 +131,16 @@ func (c *Cargo) arrive(p *port, given []Attachment) error {
 
 // arrived makes the end, or ends, of one entry that came.
 func (s *Session) arrived(p *port, it *item, carrying string) error {
-	codec, ok := codecName(it.codec, carrying)
-	if !ok {
+	codec, known := codecName(it.codec, carrying)
+	if !known && it.err == nil {
 		it.err = fmt.Errorf("engine: %w: the peer uses codec number %d", ErrCodec, it.codec)
 	}
 	if it.kind == kindHome {
-		return s.cameHome(p, it)
+		err := s.cameHome(p, it)
+		if err == nil && it.err != nil {
+			it.refuseWith(&ChannelError{Code: CodeLimit, Text: it.err.Error()})
+		}
+		return err
 	}
 	if err := s.checkPeerID(it.channel); err != nil {
 		return err
@@ -172,6 +176,7 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 	it.counted = s
 	code := CodeLimit
 	switch {
+	case it.err != nil && exhausted(it.err): // this process's lack, beside it
 	case it.err != nil:
 		code = CodeCodec
 	case s.draining.Load():

@@ -198,7 +198,7 @@ func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T, m *Meta) error
 		return decodeDirect(r, payload, v)
 	}
 	if payload == nil {
-		if payload, l, err = r.nextSlow(ctx); err != nil {
+		if payload, l, err = r.nextSlow(ctx, r); err != nil {
 			return err
 		}
 	}

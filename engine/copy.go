@@ -45,7 +45,7 @@ func Copy[T any](ctx context.Context, to Sender[T], from Receiver[T]) (n int64, 
 	switch {
 	case err != nil:
 	case from.end.passesTo(to.end):
-		n, err = forwardUntil(inner, from.end, to.end)
+		n, err = forwardUntil(inner, from.end, to.end, from.end.next)
 	default:
 		n, err = copyDecoded(inner, to, from)
 	}

@@ -197,6 +197,9 @@ func mayDecode[T any](e *Engine) error {
 // useSender makes the end one of messages of type T, if that fits the channel; else the channel ends.
 func useSender[T any](s *sendEnd) error {
 	enc, err := encodingNamed[T](s.p.engine(), s.codec)
+	if s.codec == "" && s.ended.Load() != nil { // nothing is encoded
+		enc, err = encodingOf[T]()
+	}
 	if err != nil {
 		err = fmt.Errorf("channel %q: %w", s.name, err)
 		_ = s.close(&ChannelError{Code: CodeCodec, Text: err.Error()})

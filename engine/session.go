@@ -96,7 +96,11 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 		values = context.Background()
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(values))
-	s.port = newPort(l, s, newSpinner(eng.cfg.Wait, eng.cfg.SpinFor, &eng.spinners))
+	wait := eng.cfg.Wait
+	if l.NoSpin && wait == Hybrid {
+		wait = Block
+	}
+	s.port = newPort(l, s, newSpinner(wait, eng.cfg.SpinFor, &eng.spinners))
 	s.port.intercepted = eng.intercepts()
 	if err := eng.add(s); err != nil {
 		l.Bell.Shutdown()
@@ -311,12 +315,13 @@ func (s *Session) handleFrame(h header, payload []byte) error {
 	case frameLane:
 		return s.laneAnswered(h, payload)
 	case frameGoAway:
-		if h.flags != 0 || h.attachments != 0 || h.channel != 0 || len(payload) > maxTextLen {
+		text, ok := readText(payload)
+		if h.flags != 0 || h.attachments != 0 || h.channel != 0 || !ok {
 			return violation("GOAWAY is malformed")
 		}
 		err := error(ErrSessionClosed)
 		if h.arg != 0 {
-			err = fmt.Errorf("%w: %w", ErrSessionClosed, &ChannelError{Code: Code(h.arg), Text: string(payload)})
+			err = fmt.Errorf("%w: %w", ErrSessionClosed, &ChannelError{Code: Code(h.arg), Text: text})
 		}
 		s.port.fail(err)
 		return err
@@ -578,6 +583,7 @@ type OpenOptions struct {
 	Codec codec.Codec
 	// Unbuffered makes Send wait until the message was received, as on an unbuffered channel of Go, and one Send after the
 	// other. If its context ends while it waits, the message may be received or not. Reserve is not for such a channel.
+	// An end of it that is given away is that of a channel with a window again.
 	Unbuffered bool
 	// Header travels with the opening: see Receiver.Header.
 	Header Header

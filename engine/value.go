@@ -128,6 +128,9 @@ func (c *Cargo) addValue(v any, t reflect.Type, ref uint32) (uint32, error) {
 
 // addReader adds a stream's reading end, unless bytes of it were read and not asked for.
 func (c *Cargo) addReader(s *StreamReader, ref uint32) (uint32, error) {
+	if s.given.Load() {
+		return 0, errGiven
+	}
 	s.mu.Lock()
 	rest := len(s.rest)
 	s.mu.Unlock()
@@ -271,7 +274,7 @@ func (it *item) asValue(t reflect.Type) (any, error) {
 		r = newStreamReader(it.r)
 	}
 	if it.s != nil {
-		if it.s.codec != codecRaw {
+		if it.s.codec != codecRaw && it.s.codec != "" {
 			return nil, it.wrong(t.String())
 		}
 		it.s.setEncoding(rawEncoding)

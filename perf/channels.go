@@ -27,8 +27,14 @@ func (s *channels) prepare(ctx context.Context, e *env) (err error) {
 	if s.listener, err = s.listen(ctx, e, s.engine); err != nil {
 		return err
 	}
-	_, e.address, _ = strings.Cut(s.listener.Addr(), "://") // now with the port that the system chose
+	e.address = addressOf(s.listener)
 	return nil
+}
+
+// addressOf is where to dial, with the port that the system chose, if it chose one.
+func addressOf(l *engine.Listener) string {
+	_, addr, _ := strings.Cut(l.Addr(), "://")
+	return addr
 }
 
 func (s *channels) start(e *env) (err error) {
@@ -50,9 +56,10 @@ func engineWait(w Wait) engine.Wait {
 	}
 }
 
-// ringOptions are those of every ring. The pages are touched beforehand, so that no fault falls into a slice.
+// ringOptions are those of every ring. Unless memory is what is measured, the pages are touched beforehand, so that no fault falls
+// into a slice.
 func ringOptions(e *env) ring.Options {
-	return ring.Options{Capacity: e.config.Ring, Prefault: true}
+	return ring.Options{Capacity: e.config.Ring, Prefault: !e.lazy}
 }
 
 func (s *channels) open(ctx context.Context, e *env, side measure.Side) (measure.Half, error) {

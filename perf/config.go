@@ -57,7 +57,7 @@ type Config struct {
 	Size      int           // bytes of an encoded message; default 64; of a byte stream Piece
 	Count     int           // round trips or messages to measure; 0: go by Seconds
 	Seconds   float64       // how long to measure the system, warm-up and limit apart; default 2 unless Count is set
-	Wait      Wait          // default Spin; Block where descriptors are passed
+	Wait      Wait          // default Spin; Block where descriptors are passed, and over H2 and WS
 	Mode      Mode          // default Typed; of a byte stream Raw
 	Cores     []int         // of the near and the far thread; none: two that are not siblings
 	Lane      bool          // use a channel with a ring of its own
@@ -108,6 +108,9 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 		setDefault(&c.Inflight, 1)
 	}
 	setDefault(&c.Size, DefaultSize)
+	if c.Transport.roams() {
+		setDefault(&c.Wait, Block) // a poller would have its core together with Go's own
+	}
 	setDefault(&c.Wait, Spin)
 	setDefault(&c.Mode, Typed)
 	if c.Count != 0 && c.Seconds != 0 {

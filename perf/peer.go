@@ -32,7 +32,14 @@ func ServePeer(ctx context.Context) error {
 	// Ctrl-C reaches every process of the terminal; when to end is for the first one to say.
 	signal.Ignore(os.Interrupt)
 	p := &peer{control: newControl(unixConn)}
-	if err := p.start(ctx); err != nil {
+	var told plan
+	if err := p.receive(&told, time.Now().Add(startTimeout)); err != nil {
+		return fmt.Errorf("read the plan: %w", err)
+	}
+	if told.Kind == idle {
+		return serveIdle(ctx, p.control, told)
+	}
+	if err := p.start(ctx, told); err != nil {
 		return p.send(replyOf(outcome{}, err))
 	}
 	if err := p.send(reply{}); err != nil {
@@ -49,11 +56,7 @@ type peer struct {
 	shared *shared
 }
 
-func (p *peer) start(ctx context.Context) error {
-	var told plan
-	if err := p.receive(&told, time.Now().Add(startTimeout)); err != nil {
-		return fmt.Errorf("read the plan: %w", err)
-	}
+func (p *peer) start(ctx context.Context, told plan) error {
 	c := told.Config
 	quietRuntime(1)
 	clock, err := measure.NewClock()

@@ -21,6 +21,9 @@ type Options struct {
 
 	// Progress, if not nil, is called after each slice of the system.
 	Progress func(Progress)
+
+	// Phase, if not nil, is called by Idle when something begins that takes a while, with a few words.
+	Phase func(string)
 }
 
 // Progress is how far a measurement has come.
@@ -46,6 +49,9 @@ func (o *Options) orDefault() *Options {
 	}
 	if d.Progress == nil {
 		d.Progress = func(Progress) {}
+	}
+	if d.Phase == nil {
+		d.Phase = func(string) {}
 	}
 	return &d
 }

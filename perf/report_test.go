@@ -19,6 +19,7 @@ func TestTheNamesOfTheJSONFieldsAreAContract(t *testing.T) {
 			"limit_p50_ns ratio_p50 calls_per_s inflight"},
 		{StreamReport{}, "transport size seconds wait mode msgs_per_s bytes_per_s allocs_per_op limit_msgs_per_s " +
 			"limit_bytes_per_s ratio limits"},
+		{IdleReport{Limit: new(IdleFigures)}, "transport sessions busy seconds wait system limit"},
 	} {
 		b, err := json.Marshal(test.report)
 		if err != nil {

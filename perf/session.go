@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/corechan/corechan/perf/limit"
 	"github.com/corechan/corechan/perf/measure"
 )
 
@@ -99,12 +98,8 @@ func (s *session) openThread(core int) (err error) {
 }
 
 func (s *session) openProcess(cmd *exec.Cmd) (err error) {
-	if s.config.Transport.secure() {
-		identity, err := limit.NewIdentity()
-		if err != nil {
-			return err
-		}
-		s.env.identity, s.env.certificate = &identity, identity.Certificate[0]
+	if err := s.env.identify(); err != nil {
+		return err
 	}
 	s.all = contestants(s.env)
 	if s.shared, err = newShared(s.all); err != nil {

@@ -42,6 +42,7 @@ type env struct {
 	address string // unused so far by anyone on this machine; begins with @
 	clock   measure.Clock
 	ground  ground // of those that go through memory
+	lazy    bool   // touch no memory before it is used
 	sock    int    // of those that go over a bare connection: this side's end
 
 	identity    *tls.Certificate // the near side's, where there is TLS

@@ -7,10 +7,14 @@ import (
 	"strings"
 
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/transports/h2"
 	"github.com/corechan/corechan/transports/inmem"
 	"github.com/corechan/corechan/transports/shm"
 	"github.com/corechan/corechan/transports/tcp"
+	"github.com/corechan/corechan/transports/tls"
 	"github.com/corechan/corechan/transports/unix"
+	"github.com/corechan/corechan/transports/ws"
 )
 
 // Transport is what carries the messages.
@@ -67,7 +71,7 @@ func (t Transport) network() string {
 func (t Transport) secure() bool { return oneOf(t, TLS, BareTLS, H2, BareH2) }
 
 // roams says whether the transport waits in Go's own poller; see needs.
-func (t Transport) roams() bool { return oneOf(t, TLS, H2, WS) }
+func (t Transport) roams() bool { return oneOf(t, H2, WS) }
 
 // passes says whether descriptors travel as such.
 func (t Transport) passes() bool { return oneOf(t, Shm, Unix) }
@@ -104,6 +108,12 @@ func carrierOf(t Transport) carrier {
 		return overUnix{}
 	case TCP:
 		return overTCP{}
+	case TLS:
+		return overTLS{}
+	case H2:
+		return overH2{}
+	case WS:
+		return overWS{}
 	}
 	return nil
 }
@@ -149,4 +159,50 @@ func (overTCP) listen(ctx context.Context, e *env, eng *engine.Engine) (*engine.
 
 func (overTCP) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Session, error) {
 	return tcp.Dial(ctx, e.address, &tcp.Options{Engine: eng, Ring: ringOptions(e)})
+}
+
+type overTLS struct{}
+
+func (overTLS) listen(ctx context.Context, e *env, eng *engine.Engine) (*engine.Listener, error) {
+	config, err := e.tls(measure.Near)
+	if err != nil {
+		return nil, err
+	}
+	return tls.Listen(ctx, anyPort, &tls.Options{Engine: eng, Ring: ringOptions(e), Config: config})
+}
+
+func (overTLS) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Session, error) {
+	config, err := e.tls(measure.Far)
+	if err != nil {
+		return nil, err
+	}
+	return tls.Dial(ctx, e.address, &tls.Options{Engine: eng, Ring: ringOptions(e), Config: config})
+}
+
+type overH2 struct{}
+
+func (overH2) listen(ctx context.Context, e *env, eng *engine.Engine) (*engine.Listener, error) {
+	config, err := e.tls(measure.Near)
+	if err != nil {
+		return nil, err
+	}
+	return h2.Listen(ctx, "https://"+anyPort, &h2.Options{Engine: eng, Ring: ringOptions(e), TLS: config})
+}
+
+func (overH2) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Session, error) {
+	config, err := e.tls(measure.Far)
+	if err != nil {
+		return nil, err
+	}
+	return h2.Dial(ctx, "https://"+e.address, &h2.Options{Engine: eng, Ring: ringOptions(e), TLS: config})
+}
+
+type overWS struct{}
+
+func (overWS) listen(ctx context.Context, e *env, eng *engine.Engine) (*engine.Listener, error) {
+	return ws.Listen(ctx, "ws://"+anyPort, &ws.Options{Engine: eng, Ring: ringOptions(e)})
+}
+
+func (overWS) dial(ctx context.Context, e *env, eng *engine.Engine) (*engine.Session, error) {
+	return ws.Dial(ctx, "ws://"+e.address, &ws.Options{Engine: eng, Ring: ringOptions(e)})
 }

@@ -89,7 +89,7 @@ type call struct {
 
 // greet shakes hands and makes the session.
 func (c *call) greet(o *web.Options, address string) (*engine.Session, error) {
-	said, err := hello.Greet(c, web.Hello(o.Engine), true, nil)
+	said, err := hello.Greet(c, hello.Ours(o.Engine, &o.Ring), true, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -247,6 +247,73 @@ func testAnEndIsGivenAwayOnce(t *T) {
 	wantNumbers(t, more, 0, 5)
 }
 
+// testWhoWaitsForAnEndThatIsGivenAwayTakesNothing gives ends away that others use at that time: what comes is the new owner's.
+func testWhoWaitsForAnEndThatIsGivenAwayTakesNothing(t *T) {
+	l := t.connect()
+	for _, how := range []string{"Receive", "Lease", "Select", "Read"} {
+		t.sub(how, func(t *T) {
+			s, r := channel[engine.Raw](t, l.B, l.A)
+			m := engine.Raw("x")
+			body, write := engine.Stream()
+			ctx, _ := t.watch()
+			waiting := result(func() (err error) {
+				switch how {
+				case "Receive":
+					err = r.Receive(ctx, new(engine.Raw))
+				case "Lease":
+					_, err = r.Lease(ctx)
+				case "Select":
+					_, err = engine.Select(ctx, engine.Case(r, new(engine.Raw)))
+				case "Read":
+					close(ctx.waiting)
+					_, err = body.Read(make([]byte, 10))
+				}
+				return err
+			})
+			get(t, ctx.waiting)
+			if how == "Read" {
+				_, err := io.WriteString(write, "y") // the stream is in use
+				t.check(err)
+				t.check(get(t, waiting))
+				got := pass(t, l.A, l.B, &parcel{Body: engine.Carried[io.Reader]{V: body}}).Body.V
+				_, err = io.WriteString(write, "text")
+				t.check(err)
+				_, err = body.Read(make([]byte, 10))
+				t.want(err, engine.ErrGiven)
+				t.want(body.Close(), engine.ErrGiven)
+				t.check(write.Close())
+				b, err := io.ReadAll(got)
+				t.check(err)
+				if string(b) != "text" {
+					t.Errorf("%q", b)
+				}
+				return
+			}
+			got := pass(t, l.A, l.B, &rawEnds{R: r}).R
+			t.check(s.Send(t.ctx, &m))
+			t.check(got.Receive(t.ctx, &m))
+			t.want(get(t, waiting), engine.ErrGiven)
+			t.check(s.Close())
+			t.want(got.Receive(t.ctx, &m), io.EOF)
+		})
+	}
+	t.sub("Write", func(t *T) {
+		read, write := engine.Stream()
+		got := result(func() string { b, _ := io.ReadAll(read); return string(b) })
+		_, err := io.WriteString(write, "begin, ")
+		t.check(err)
+		far := pass(t, l.A, l.B, &parcel{Sink: engine.Carried[io.WriteCloser]{V: write}}).Sink.V
+		_, err = io.WriteString(write, "nobody's")
+		t.want(err, engine.ErrGiven)
+		_, err = io.WriteString(far, "end")
+		t.check(err)
+		t.check(far.Close())
+		if text := get(t, got); text != "begin, end" {
+			t.Errorf("%q", text)
+		}
+	})
+}
+
 // testAClosedEndIsNotGivenAway closes ends, of a Pipe, of a channel and of a stream, and then puts them into a message.
 func testAClosedEndIsNotGivenAway(t *T) {
 	l := t.connect()

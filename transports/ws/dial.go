@@ -53,7 +53,7 @@ func dial(d *web.Dialer, u *url.URL, o *web.Options) (*engine.Session, error) {
 		_ = st.conn.CloseNow()
 		return nil, err
 	}
-	said, err := hello.Greet(st, web.Hello(o.Engine), true, nil)
+	said, err := hello.Greet(st, hello.Ours(o.Engine, &o.Ring), true, nil)
 	if err != nil {
 		_ = st.conn.CloseNow()
 		p.Discard()

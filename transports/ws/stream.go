@@ -3,6 +3,7 @@ package ws
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/transports/internal/pump"
 )
 
@@ -32,7 +34,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		if s.r == nil {
 			typ, r, err := s.conn.Reader(context.Background())
 			switch {
-			case websocket.CloseStatus(err) == websocket.StatusNormalClosure:
+			case err != nil && websocket.CloseStatus(err) == websocket.StatusNormalClosure:
 				return 0, io.EOF
 			case err != nil:
 				return 0, err
@@ -74,7 +76,9 @@ func (s *stream) abort() {
 }
 
 func (s *stream) pump() pump.Stream {
-	return pump.Stream{Read: s.Read, Write: s.write, CloseWrite: s.closeWrite, Abort: s.abort}
+	return pump.Stream{
+		Read: s.Read, Yield: true, Write: s.write, Room: s.raw.room(), CloseWrite: s.closeWrite, Abort: s.abort,
+	}
 }
 
 // A rawConn gets hold of the connection under a WebSocket's, which alone can be cut at any time.
@@ -102,6 +106,31 @@ func (r *rawConn) cut() {
 	if c != nil {
 		_ = c.Close()
 	}
+}
+
+// room returns a function that reports whether the socket has nothing to send: then it takes a small write at once. nil if
+// it cannot be asked.
+func (r *rawConn) room() func() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	conn := r.conn
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	s, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	none := false
+	ask := func(sock uintptr) {
+		n, err := fd.Unacknowledged(int(sock))
+		none = err == nil && n == 0
+	}
+	return func() bool { return raw.Control(ask) == nil && none }
 }
 
 // A hijackWriter notes which connection is taken over.

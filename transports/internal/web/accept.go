@@ -79,7 +79,7 @@ func (a *Acceptor) Greet(r *http.Request, transport string, rw io.ReadWriter) (*
 	l := p.Link()
 	l.Transport, l.Context, l.Peer = transport, r.Context(), a.peer(r)
 	var s *engine.Session
-	_, err = hello.Greet(rw, Hello(a.Engine), false, func(said hello.Hello) (err error) {
+	_, err = hello.Greet(rw, hello.Ours(a.Engine, &a.Ring), false, func(said hello.Hello) (err error) {
 		l.PeerLimits = said.Announced
 		s, err = engine.NewSession(a.Engine, l)
 		return err
@@ -92,6 +92,22 @@ func (a *Acceptor) Greet(r *http.Request, transport string, rw io.ReadWriter) (*
 		return nil, nil, err
 	}
 	return s, p, nil
+}
+
+// Bound has f called if ctx ends before stop is. stop reports whether f was not called; if it was, it has returned.
+func Bound(ctx context.Context, f func()) (stop func() bool) {
+	called := make(chan struct{})
+	undo := context.AfterFunc(ctx, func() {
+		defer close(called)
+		f()
+	})
+	return func() bool {
+		if undo() {
+			return true
+		}
+		<-called
+		return false
+	}
 }
 
 // Run serves a session until its stream has come to its end.
@@ -108,10 +124,4 @@ func (a *Acceptor) Run(r *http.Request, s *engine.Session, p *pump.Pump, stream 
 		}
 	}()
 	a.Serve(s.Context(), s)
-}
-
-// Hello is what this side says in the handshake.
-func Hello(e *engine.Engine) hello.Hello {
-	l := e.Limits()
-	return hello.Hello{Announced: engine.Announced{Window: l.Window, MaxMessage: l.MaxMessage}}
 }
