@@ -22,6 +22,10 @@ func (w *world) check(t types.Type, pos token.Position, call string, seen map[ty
 	refuse := func(remedy, why string, args ...any) {
 		w.wrong.Addf(pos, remedy, "%s is %s, %s", call, w.say(t), fmt.Sprintf(why, args...))
 	}
+	if n != nil && n.Obj().Pkg().Path() == w.p.Path && slices.Contains(locals, n.Obj().Name()) {
+		refuse("give the type another name", "and variables of the generated code are called so")
+		return
+	}
 	switch s := w.of(t); s {
 	case impossible:
 		refuse(w.instead(t), "which cannot be sent")
@@ -169,6 +173,9 @@ func (w *world) checkKept() {
 			w.wrong.Addf(pos, remedyOf(err), "%s: %v", k.name(), err)
 			continue
 		}
+		if slices.Contains(locals, k.name()) {
+			w.wrong.Addf(pos, "give it another name", "%s is what a variable of the generated code is called", k.name())
+		}
 		for m := range k.named.Methods() {
 			if slices.Contains(methods, m.Name()) {
 				w.wrong.Addf(w.p.Position(m.Pos()), "remove it, and files that another generator wrote", "%s has a method %s, which is generated", k.name(), m.Name())
@@ -188,8 +195,26 @@ func (w *world) checkKept() {
 				}
 			}
 			w.checkFields(s, k.name(), seen)
+			w.checkPromoted(k, s)
 			continue
 		}
 		w.check(k.named.Underlying(), pos, k.name(), seen)
+	}
+}
+
+// checkPromoted refuses embedded messages in a type with Pack and Unpack: it would have their MarshalMsg, and be taken for one of them.
+func (w *world) checkPromoted(k *kept, s *types.Struct) {
+	for i := 0; k.raws && i < s.NumFields(); i++ {
+		v := s.Field(i)
+		t := types.Unalias(v.Type())
+		if p, ok := t.(*types.Pointer); ok {
+			t = types.Unalias(p.Elem())
+		}
+		n, ok := t.(*types.Named)
+		if !ok || !v.Embedded() || w.of(n) != own || w.traitOf(n).raws {
+			continue
+		}
+		w.wrong.Addf(w.p.Position(v.Pos()), "give the field a name", "field %s of %s is embedded, so that %[2]s would have its MarshalMsg, "+
+			"which knows nothing of what %[2]s carries as it is", v.Name(), k.name())
 	}
 }

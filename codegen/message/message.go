@@ -15,7 +15,7 @@ type Generator struct{}
 func (Generator) Name() string { return "messages" }
 
 // locals are the names that variables have in the code.
-var locals = []string{"z", "b", "o", "s", "c", "v", "x", "err", "bts", "field", "depth", "ok", "rest"}
+var locals = []string{"z", "b", "o", "s", "c", "v", "x", "y", "e", "err", "bts", "field", "depth"}
 
 // Generate implements codegen.Generator.
 func (Generator) Generate(p *source.Package, out *codegen.Output) source.Problems {

@@ -64,13 +64,14 @@ func TestWhatCannotBeEncodedIsRefusedByName(t *testing.T) {
 		"unknown type":      {"A Missing", []string{"m.go:5:6: M: undefined: Missing: correct it"}},
 		"in an inner one":   {"I Inner", []string{"m.go:12:2: field C of Inner is a chan bool"}},
 		"a method's name":   {"Msgsize int", []string{"m.go:6:2: M has a field Msgsize, and a method of that name is generated"}},
+		"promoted":          {"R io.Reader\nInner2", []string{"m.go:7:1: field Inner2 of M is embedded, so that M would have its MarshalMsg", "give the field a name"}},
 		"two at once":       {"A chan int\nB func()", []string{"m.go:6:2: ", "m.go:7:2: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fields := test.fields + strings.Repeat("\n", 2-strings.Count(test.fields, "\n"))
-			dir, problems := generate(t, "package m\n\nimport (\"strings\"; \"unsafe\")\n//corechan:message\ntype M struct {\n\t"+
+			dir, problems := generate(t, "package m\n\nimport (\"strings\"; \"unsafe\"; \"io\")\n//corechan:message\ntype M struct {\n\t"+
 				strings.ReplaceAll(fields, "\nB", "\n\tB")+
-				"\n}\nvar _ strings.Builder; var _ unsafe.Pointer\ntype Inner struct {\n\tC chan bool\n}\ntype lower struct{ Z int }\n")
+				"\n}\nvar _ strings.Builder; var _ unsafe.Pointer\ntype Inner struct {\n\tC chan bool\n}\ntype lower struct{ Z int }\ntype Inner2 struct{ A int }\nvar _ io.Reader\n")
 			got := problems.Error()
 			for _, s := range test.says {
 				if !strings.Contains(got, s) {
@@ -99,6 +100,8 @@ func TestWhatIsMarkedWronglyIsRefused(t *testing.T) {
 		"view's name":   {"//corechan:message\n//corechan:view\ntype M struct{}\ntype MView int", "m.go:6:6: MView is what the view of M is called"},
 		"msgp":          {"//corechan:message\ntype M struct{}\nvar msgp int", "m.go:5:5: msgp is what the generated code calls a package"},
 		"generic":       {"//corechan:message\ntype M[T any] struct{ A T }", "m.go:4:23: field A of M is a T, which cannot be sent: add a parameter"},
+		"a local":       {"//corechan:message\ntype M struct{ A o }\ntype o int", "m.go:4:16: field A of M is an o, and variables of the generated code"},
+		"local kept":    {"//corechan:message\ntype field struct{}", "m.go:4:6: field is what a variable of the generated code is called"},
 		"msgp's marks":  {"//msgp:tuple M\n\n//corechan:message\ntype M struct{}", "m.go:3:1: //msgp:tuple M is not read"},
 	} {
 		t.Run(name, func(t *testing.T) {
