@@ -31,6 +31,8 @@ type Cargo struct {
 	within, descriptors bool
 	refusing            bool // it is collected only to be refused
 	items               []item
+	// made are the files and connections that fields have taken, in case the message is refused after all.
+	made []io.Closer
 }
 
 // An item is one value that is carried.
@@ -503,12 +505,21 @@ func (s *sendEnd) trySendCargo(ctx context.Context, c *Cargo, m Message, encoded
 	}
 	if m == nil {
 		n = copy(b[table:], encoded)
-	} else if n, err = marshal(m, b[table:], s.maxMessage-table); err != nil {
-		var large *LimitError
-		if errors.As(err, &large) { // the limit is of both
-			return s.tooLarge(table + int(large.Got))
+	} else {
+		var grown []byte
+		n, grown, err = marshal(m, b[table:], s.maxMessage-table)
+		if err != nil {
+			var large *LimitError
+			if errors.As(err, &large) { // the limit is of both
+				return s.tooLarge(table + int(large.Got))
+			}
+			return err
 		}
-		return err
+		if grown != nil {
+			committed = true
+			s.abort()
+			return s.trySendCargo(ctx, c, nil, grown, flags)
+		}
 	}
 	if n < len(encoded) {
 		return s.tooLarge(table + len(encoded))

@@ -39,6 +39,15 @@ type encoding struct {
 	check bool
 }
 
+// A Bounded message's UnmarshalMsg makes room only for as many elements as there are bytes left, and goes only as deep as
+// codec.MaxDepth, also if the bytes change while it reads them: so it decodes out of the sender's memory, where other messages with
+// slices or maps are copied and looked through before. corechan gen writes such methods, and says so by BoundedMsg, which does nothing;
+// its parameter is T's own type, so that a struct does not have it from one that it embeds.
+type Bounded[T any] interface {
+	Message
+	BoundedMsg(*T)
+}
+
 // announces reports whether a message of type t may announce how many elements follow: it has slices, maps, or what may be
 // anything.
 func announces(t reflect.Type, seen map[reflect.Type]bool) bool {
@@ -73,6 +82,8 @@ const (
 	byMethods mode = iota
 	// byCarrier: T has generated methods, and carries something.
 	byCarrier
+	// byPacker: T is a Packer.
+	byPacker
 	// asRaw: T is Raw.
 	asRaw
 	// byReflection: by the codec.
@@ -100,12 +111,17 @@ func encodingOf[T any]() (*encoding, error) {
 	switch any(v).(type) {
 	case *Raw:
 		e.codec, e.mode = codecRaw, asRaw
+	case Packer:
+		e.mode, e.check = byPacker, true
 	case Carrier:
 		e.mode, e.check = byCarrier, announces(t, map[reflect.Type]bool{})
 	case Message:
 		e.check = announces(t, map[reflect.Type]bool{})
 	default:
 		return encodingBy[T](msgpack.Codec{})
+	}
+	if _, ok := any(v).(Bounded[T]); ok {
+		e.check = false
 	}
 	first, _ := encodings.LoadOrStore(encodingKey{t, ""}, e)
 	return first.(*encoding), nil

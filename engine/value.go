@@ -13,7 +13,8 @@ import (
 	"github.com/corechan/corechan/fd"
 )
 
-// A Carried is a field of a Message that is carried beside it: V is a byte stream or something with a descriptor.
+// A Carried is a field of a Message that is carried beside it: V is a byte stream or something with a descriptor. Types whose methods
+// corechan gen writes need it not: see [Packer].
 //
 //	type Upload struct {
 //		Name string
@@ -232,6 +233,7 @@ func (c *Cargo) takeValue(ref uint32, t reflect.Type) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	descriptor := it.file != nil
 	v, err := it.asValue(t)
 	if err != nil {
 		return nil, err
@@ -239,6 +241,9 @@ func (c *Cargo) takeValue(ref uint32, t reflect.Type) (any, error) {
 	if !reflect.TypeOf(v).AssignableTo(t) {
 		closeValue(v)
 		return nil, fmt.Errorf("%w: reference %d is a %T, and the field a %v", ErrMalformed, ref, v, t)
+	}
+	if closer, ok := v.(io.Closer); ok && descriptor {
+		c.made = append(c.made, closer)
 	}
 	return v, nil
 }

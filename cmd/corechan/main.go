@@ -1,4 +1,5 @@
-// Command corechan measures what corechan does on this machine, says what the machine offers, and connects raw endpoints.
+// Command corechan generates the code of messages, measures what corechan does on this machine, says what the machine offers, and
+// connects raw endpoints.
 package main
 
 import (
@@ -35,6 +36,7 @@ type cli struct {
 		Idle     idleCmd     `cmd:"" help:"Measure what idle sessions cost, and how evenly busy ones are served."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
+	Gen     genCmd     `cmd:"" help:"Generate the code of messages from Go source."`
 	Gateway gatewayCmd `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
 	Version versionCmd `cmd:"" help:"Print the version."`
