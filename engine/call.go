@@ -20,6 +20,11 @@ import (
 //
 // Calls may run at the same time on one Sender; their answers come in any order.
 func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp) error {
+	return CallWith(ctx, to, req, reply, resp, nil)
+}
+
+// CallWith is Call with options for the request.
+func CallWith[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp, o *SendOptions) error {
 	if to.end == nil {
 		return errZero
 	}
@@ -33,7 +38,7 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 		}
 	}
 	if _, ok := to.end.p.owner.(*Session); !ok {
-		return callWithin(ctx, to, req, reply, resp)
+		return callWithin(ctx, to, req, reply, resp, o)
 	}
 	c := newCall(enc)
 	if by, ok := ctx.Deadline(); ok {
@@ -42,7 +47,7 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 		}
 	}
 	*reply = Sender[Resp]{end: &c.s}
-	err = sendMessage(ctx, to.end, req)
+	err = sendWith(ctx, to, req, o)
 	*reply = Sender[Resp]{}
 	if err == nil {
 		err = c.wait(ctx, func(payload []byte, l letter) error { return decode(&c.r, payload, l, resp) })
@@ -51,11 +56,18 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 	return err
 }
 
+func sendWith[T any](ctx context.Context, to Sender[T], v *T, o *SendOptions) error {
+	if o == nil {
+		return sendMessage(ctx, to.end, v)
+	}
+	return to.SendWith(ctx, v, o)
+}
+
 // callWithin is Call where the request does not leave the process.
-func callWithin[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp) error {
+func callWithin[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp, o *SendOptions) error {
 	r, s := Pipe[Resp]()
 	*reply = s
-	err := to.Send(ctx, req)
+	err := to.SendWith(ctx, req, o)
 	*reply = Sender[Resp]{}
 	if err == nil {
 		if err = r.Receive(ctx, resp); errors.Is(err, io.EOF) {
