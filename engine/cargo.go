@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"time"
 
@@ -28,6 +29,8 @@ type Cargo struct {
 	// within: it does not leave the process. descriptors: the link carries those.
 	within, descriptors bool
 	items               []item
+	// made are the files and connections that fields have taken, in case the message is refused after all.
+	made []io.Closer
 }
 
 // An item is one value that is carried.
@@ -458,12 +461,20 @@ func (s *sendEnd) trySendCargo(ctx context.Context, c *Cargo, m Message, encoded
 	}
 	if m == nil {
 		n = copy(b[table:], encoded)
-	} else if n, err = marshal(m, b[table:], s.maxMessage-table); err != nil {
+	} else {
+		var grown []byte
+		n, grown, err = marshal(m, b[table:], s.maxMessage-table)
 		var large *LimitError
-		if errors.As(err, &large) { // the limit is of both
+		switch {
+		case errors.As(err, &large): // the limit is of both
 			return s.tooLarge(table + int(large.Got))
+		case err != nil:
+			return err
+		case grown != nil:
+			committed = true
+			s.abort()
+			return s.trySendCargo(ctx, c, nil, grown, flags)
 		}
-		return err
 	}
 	if n < len(encoded) {
 		return s.tooLarge(table + len(encoded))

@@ -281,6 +281,10 @@ func (c *Cargo) drop() {
 		c.items[i].uncount()
 		c.items[i].refuse()
 	}
+	for _, made := range c.made {
+		_ = made.Close()
+	}
+	c.made = nil
 }
 
 func (it *item) uncount() {

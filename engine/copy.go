@@ -93,6 +93,11 @@ func (s *sendEnd) refuse(v any) {
 	switch m, ok := v.(Carrier); {
 	case s.enc.mode == byReflection:
 		_, _ = s.enc.appendReflected(&c, nil, v)
+	case s.enc.mode == byPacker:
+		_, _ = v.(Packer).Pack(nil, &c)
+		if m, ok := v.(interface{ Carry(c *Cargo) error }); ok {
+			_ = m.Carry(&c)
+		}
 	case ok:
 		_ = m.Carry(&c)
 	}

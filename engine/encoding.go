@@ -81,6 +81,8 @@ const (
 	byMethods mode = iota
 	// byCarrier: T has generated methods, and carries something.
 	byCarrier
+	// byPacker: T is a Packer.
+	byPacker
 	// asRaw: T is Raw.
 	asRaw
 	// byReflection: by the codec.
@@ -109,6 +111,8 @@ func encodingOf[T any]() (*encoding, error) {
 	switch any(v).(type) {
 	case *Raw:
 		e.codec, e.mode = codecRaw, asRaw
+	case Packer:
+		e.mode, e.check = byPacker, true
 	case Carrier:
 		e.mode, e.check = byCarrier, !vetted && announces(t, map[reflect.Type]bool{})
 	case Message:

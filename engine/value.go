@@ -13,7 +13,8 @@ import (
 	"github.com/corechan/corechan/fd"
 )
 
-// A Carried is a field of a Message that is carried beside it: V is a byte stream or something with a descriptor.
+// A Carried is a field of a Message that is carried beside it: V is a byte stream or something with a descriptor. Types whose methods
+// corechan gen writes need it not: see [Packer].
 //
 //	type Upload struct {
 //		Name string
@@ -206,13 +207,17 @@ func (c *Cargo) takeValue(ref uint32, t reflect.Type) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	descriptor := it.file != nil
 	v, err := it.asValue(t)
 	if err != nil {
 		return nil, err
 	}
+	if closer, ok := v.(io.Closer); ok && descriptor {
+		c.made = append(c.made, closer)
+	}
 	if !reflect.TypeOf(v).AssignableTo(t) {
-		if c, ok := v.(io.Closer); ok {
-			_ = c.Close()
+		if closer, ok := v.(io.Closer); ok && !descriptor {
+			_ = closer.Close()
 		}
 		return nil, fmt.Errorf("%w: reference %d is a %T, and the field a %v", ErrMalformed, ref, v, t)
 	}
