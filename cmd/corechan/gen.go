@@ -9,6 +9,7 @@ import (
 
 	"github.com/corechan/corechan/codegen"
 	"github.com/corechan/corechan/codegen/message"
+	"github.com/corechan/corechan/codegen/service"
 	"github.com/corechan/corechan/codegen/source"
 )
 
@@ -20,7 +21,7 @@ type genCmd struct {
 }
 
 // generators are what gen runs, in this order.
-func generators() []codegen.Generator { return []codegen.Generator{message.Generator{}} }
+func generators() []codegen.Generator { return []codegen.Generator{message.Generator{}, service.Generator{}} }
 
 // Help is the long help.
 func (genCmd) Help() string {

@@ -86,6 +86,7 @@ type binding struct {
 
 // bindings are the slots of a channel that is served. They belong to who receives.
 type bindings struct {
+	serving  *serving
 	services map[string]*served
 	slots    []binding // slot n is slots[n-1]
 }
@@ -111,6 +112,9 @@ func (b *bindings) find(r *Request) *Error {
 		return &Error{Code: CodeBadRequest, Text: fmt.Sprintf("%s was bound with %d methods, and this is number %d", s.name, len(s.methods), r.method)}
 	}
 	if r.entry = s.methods[r.method]; r.entry != nil {
+		if v := b.serving; v.active.Load() >= int64(v.srv.MaxCalls) { // now: what it carries is refused
+			return &Error{Code: CodeBusy, Text: r.entry.Name}
+		}
 		return nil
 	}
 	if !s.known {

@@ -62,6 +62,7 @@ func newServing(ctx context.Context, s *server, in engine.Receiver[Request]) *se
 	v := &serving{
 		srv: s, in: in, bound: bindings{services: s.services}, ended: make(chan struct{}),
 	}
+	v.bound.serving = v
 	v.ctx, v.cancel = context.WithCancel(ctx)
 	v.timer = time.AfterFunc(time.Hour, v.standIn)
 	v.timer.Stop()
@@ -117,9 +118,6 @@ func (v *serving) take(req *Request, h engine.Header) bool {
 		return v.own(req)
 	}
 	c := v.newCall(req, h)
-	if c == nil {
-		return true
-	}
 	p := &req.entry.pace
 	switch {
 	case req.entry.Inline:
@@ -178,13 +176,9 @@ func (v *serving) standIn() {
 	}
 }
 
-// newCall admits a call. nil: it was refused.
+// newCall makes a call of a request. Only the leader adds to active, so that what find has seen of it holds.
 func (v *serving) newCall(req *Request, h engine.Header) *call {
-	if v.active.Add(1) > int64(v.srv.MaxCalls) {
-		v.active.Add(-1)
-		v.refuse(req, &Error{Code: CodeBusy, Text: req.name()})
-		return nil
-	}
+	v.active.Add(1)
 	v.calls.Add(1)
 	base := v.ctx
 	if h != nil {
@@ -201,9 +195,6 @@ func (v *serving) left() {
 
 // refuse answers a request that is not called.
 func (v *serving) refuse(req *Request, err *Error) {
-	if d, ok := req.call.(Discarder); ok {
-		d.Discard()
-	}
 	if req.reply == (engine.Sender[Response]{}) {
 		v.srv.Logger.Warn("one-way call refused", "method", req.name(), "reason", err)
 		return
