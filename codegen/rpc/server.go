@@ -72,7 +72,8 @@ type servingKey struct{}
 
 // Serve has the session's peer call the methods of services, until the session ends, or ctx does: then it takes no more calls,
 // waits for those that run, whose contexts have ended, and returns ctx's error. The end of the session by the peer, or by
-// one's own Close, is no error.
+// one's own Close, is no error. Close the session after it, or call Serve again: else nobody may be there to read what the peer sends, and to
+// tell it.
 //
 // A session is served by one Serve at a time, with all its services: a second is refused with os.ErrExist.
 //
