@@ -38,7 +38,7 @@ func pass(o *ServeOptions, s Service) Passed {
 		srv.Logger = slog.New(slog.DiscardHandler)
 	}
 	r, to := engine.Pipe[Request]()
-	go func() { _ = srv.serve(context.Background(), r) }()
+	go srv.serve(context.Background(), r)
 	return Passed{to}
 }
 

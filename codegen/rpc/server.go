@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -96,12 +95,10 @@ func Serve(ctx context.Context, sess *engine.Session, o *ServeOptions, services 
 	for {
 		// One after the other: a peer opens one, and who waits here as well would poll in turn with who serves it.
 		in, err := engine.Accept[Request](ctx, sess, ChannelName)
-		if err == nil {
-			err = srv.serve(ctx, in)
-		}
 		if err != nil {
 			return endOf(ctx, err)
 		}
+		srv.serve(ctx, in) // if it ended with the session, Accept says so
 	}
 }
 
@@ -141,16 +138,12 @@ func ServeListener(ctx context.Context, l *engine.Listener, o *ServeOptions, ser
 	}
 }
 
-// serve serves one channel until it ends, and waits for its calls. A clean end is no error.
-func (s *server) serve(ctx context.Context, in engine.Receiver[Request]) error {
+// serve serves one channel until it ends, and waits for its calls.
+func (s *server) serve(ctx context.Context, in engine.Receiver[Request]) {
 	v := newServing(ctx, s, in)
 	defer v.cancel()
 	go v.lead()
 	<-v.ended
 	v.cancel()
 	v.calls.Wait()
-	if errors.Is(v.err, io.EOF) {
-		return nil
-	}
-	return v.err
 }

@@ -45,7 +45,6 @@ type serving struct {
 	calls  sync.WaitGroup // and leaders
 	ended  chan struct{}
 	once   sync.Once
-	err    error // constant once ended
 }
 
 // A pace is what was learnt of how long a method takes.
@@ -73,7 +72,6 @@ func newServing(ctx context.Context, s *server, in engine.Receiver[Request]) *se
 // end ends the serving: nothing is received any more.
 func (v *serving) end(err error) {
 	v.once.Do(func() {
-		v.err = err
 		v.timer.Stop()
 		_ = v.in.CloseWith(&engine.ChannelError{Code: engine.CodeCanceled, Text: "it serves no more: " + err.Error()})
 		close(v.ended)

@@ -101,7 +101,9 @@ func (r *Request) Carry(c *engine.Cargo) error {
 	case r.bound == nil: // it is sent
 		return r.body.Carry(c)
 	case r.err == nil && r.call != nil:
-		return r.call.Carry(c)
+		if err := r.call.Carry(c); err != nil { // all that came is refused, the place for the answer too
+			return fmt.Errorf("%w: %s takes something else: %w", engine.ErrMalformed, r.name(), err)
+		}
 	}
 	return nil
 }
