@@ -1,4 +1,4 @@
-// Command corechan measures what corechan does on this machine, and says what the machine offers.
+// Command corechan generates the code of messages, measures what corechan does on this machine, and says what the machine offers.
 package main
 
 import (

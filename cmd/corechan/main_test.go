@@ -50,7 +50,7 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		command string
 		says    []string
 	}{
-		{"", []string{"perf pingpong", "perf stream", "perf call", "perf fd", "doctor", "version", "130"}},
+		{"", []string{"perf pingpong", "perf stream", "perf call", "perf fd", "gen", "doctor", "version", "130"}},
 		{"perf", []string{"pingpong", "stream", "call", "fd"}},
 		{"perf pingpong", []string{
 			"--transport", "--size", "--count", "--seconds", "--wait", "--cores", "--mode", "--lane", "--ring", "--runs", "--json",
@@ -64,6 +64,7 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		{"perf fd", []string{
 			"--size", "--count", "--seconds", "--wait", "--cores", "--ring", "--runs", "--json", "Default: block", "Examples:", "ratio_p50",
 		}},
+		{"gen", []string{"--check", "--tests", "--json", "Examples:", "//corechan:message", "go:generate"}},
 		{"doctor", []string{"--json", "--brief", "Examples:"}},
 		{"version", []string{"version"}},
 	} {

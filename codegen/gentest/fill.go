@@ -19,13 +19,14 @@ import (
 // Fill sets what v points to, at any depth, to values that depend on the seed only; with seed 0 everything is set, and nothing is
 // empty. It leaves out what is not sent, and what is carried beside the message.
 func Fill(v any, seed uint64) {
-	f := &filler{rand.New(rand.NewPCG(seed, 0)), seed == 0}
+	f := &filler{rand.New(rand.NewPCG(seed, 0)), seed == 0, 500}
 	f.fill(reflect.ValueOf(v).Elem(), 0)
 }
 
 type filler struct {
 	*rand.Rand
 	full bool
+	left int // elements that are still to be made
 }
 
 // deepest bounds how deep a type that contains itself is filled.
@@ -81,7 +82,7 @@ func (f *filler) known(v reflect.Value) bool {
 	case *net.IP:
 		*x = net.IPv4(10, byte(f.Uint32()), 1, 2)
 	case *url.URL:
-		*x = url.URL{Scheme: "https", Host: "example.com", Path: "/" + f.text()}
+		*x = url.URL{Scheme: "https", Host: "example.com", Path: fmt.Sprint("/", f.Uint32())} // not long: its size is estimated
 	case *any:
 		*x = []any{f.text(), f.Int64(), 1.5, true, nil, map[string]any{"k": []byte(f.text())}, []any{int64(-1)}}[f.IntN(7)]
 		if f.full {
@@ -102,15 +103,17 @@ func (f *filler) text() string {
 }
 
 func (f *filler) count(depth int) int {
+	n := f.IntN(4)
 	switch {
-	case depth > deepest:
+	case depth > deepest || f.left <= 0:
 		return 0
 	case f.full:
-		return 2
+		n = 2
 	case depth < 2 && f.IntN(16) == 0:
-		return 40
+		n = 40
 	}
-	return f.IntN(4)
+	f.left -= n
+	return n
 }
 
 func (f *filler) fill(v reflect.Value, depth int) {

@@ -17,7 +17,7 @@ import (
 const seeds = 30
 
 // prefixes is at how many places each message is cut off, about.
-const prefixes = 300
+const prefixes = 100
 
 // encode calls the generated methods of *T; a T is an engine.Message or an engine.Packer.
 func encode(v any) ([]byte, error) {

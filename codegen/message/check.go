@@ -6,6 +6,8 @@ import (
 	"go/types"
 	"slices"
 	"strings"
+
+	"github.com/corechan/corechan/codegen/source"
 )
 
 // check says what is wrong with a type, as part of what call says: "field Done of Order".
@@ -54,8 +56,8 @@ func (w *world) check(t types.Type, pos token.Position, call string, seen map[ty
 	case pointer:
 		e := t.Underlying().(*types.Pointer).Elem()
 		switch w.of(e) {
-		case raw, whatever, pointer, mapping, list, blob:
-			refuse("leave the pointer out", "and nil needs no pointer there")
+		case raw, whatever, pointer, mapping, list, blob, array, blobArray:
+			refuse("leave the pointer out, or use a pointer to a struct that has it", "which cannot be sent")
 			return
 		}
 		w.check(e, pos, call+", an element,", seen)
@@ -123,7 +125,7 @@ func (w *world) say(t types.Type) string {
 	if st, ok := t.(*types.Struct); ok && st.NumFields() > 0 {
 		s = "struct"
 	}
-	if strings.ContainsRune("aeioAEIO", rune(s[0])) {
+	if strings.ContainsRune("aeioAEIO", rune(s[0])) || strings.HasPrefix(s, "un") {
 		return "an " + s
 	}
 	return "a " + s
@@ -139,6 +141,25 @@ func remedyOf(err error) string {
 
 // methods are those that are generated: a type that has one already would have it twice.
 var methods = []string{"MarshalMsg", "UnmarshalMsg", "Msgsize", "Carry", "Pack", "Unpack"}
+
+// checkDirectives refuses directives of msgp's own tool in files with messages: they would have no effect.
+func (w *world) checkDirectives() {
+	done := map[*source.File]bool{}
+	for _, k := range w.order {
+		if k.mark == nil || done[k.mark.File] {
+			continue
+		}
+		done[k.mark.File] = true
+		for _, group := range k.mark.File.Syntax.Comments {
+			for _, c := range group.List {
+				if strings.HasPrefix(c.Text, "//msgp:") {
+					w.wrong.Addf(w.p.Position(c.Pos()), "remove it; options are written into the mark, as in //corechan:message tuple",
+						"%s is not read", c.Text)
+				}
+			}
+		}
+	}
+}
 
 // checkKept says what is wrong with the kept types.
 func (w *world) checkKept() {

@@ -91,7 +91,7 @@ func (e *editor) receiver(fn *ast.FuncDecl) *kept {
 		}
 		return name == ""
 	})
-	for _, k := range e.w.order {
+	for _, k := range slices.Concat(e.w.order, e.w.extra) {
 		if k.name() == name {
 			return k
 		}

@@ -18,13 +18,16 @@ var locals = []string{"z", "b", "o", "s", "c", "v", "x", "err", "bts", "field", 
 // Generate implements codegen.Generator.
 func (Generator) Generate(p *source.Package, out *codegen.Output) source.Problems {
 	w := newWorld(p, out)
-	views := w.views()
+	views := w.findViews()
 	if len(w.order) == 0 && len(views) == 0 {
 		return w.wrong
 	}
 	w.settle()
+	w.checkDirectives()
 	w.checkKept()
-	w.checkViews(views)
+	for _, v := range views {
+		v.check()
+	}
 	if o := p.Types.Scope().Lookup("msgp"); o != nil {
 		w.wrong.Addf(p.Position(o.Pos()), "rename it", "msgp is what the generated code calls a package")
 	}
@@ -43,11 +46,10 @@ func (Generator) Generate(p *source.Package, out *codegen.Output) source.Problem
 
 // print prints everything.
 func (w *world) print(views []*view) error {
-	s := newSynth(w)
 	for _, v := range views {
-		v.prepare(s)
+		v.prepare()
 	}
-	code, err := s.generated()
+	code, err := newSynth(w).generated()
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ const (
 )
 
 // generated returns what msgp's generator writes for the kept types: MarshalMsg and UnmarshalMsg, with placeholders replaced and
-// marked calls in it. only, if not nil, are extra types of which only UnmarshalMsg is wanted.
+// marked calls in it. The extra types get UnmarshalMsg only.
 func (s *synth) generated() ([]byte, error) {
 	source := s.source()
 	msgpMu.Lock()
@@ -57,27 +57,21 @@ func (s *synth) generated() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("msgp cannot parse what was made for it: %w:\n%s", err, source)
 	}
-	for name, e := range set.Identities {
-		if s.keeps(name) {
-			set.Identities[name] = s.mark(e)
-		} else {
-			delete(set.Identities, name)
-		}
-	}
 	var out bytes.Buffer
-	if err := set.PrintTo(gen.NewPrinter(gen.Marshal|gen.Unmarshal, &out, nil)); err != nil {
-		return nil, err
+	all := set.Identities
+	for _, part := range []struct {
+		types   []*kept
+		methods gen.Method
+	}{{s.w.order, gen.Marshal | gen.Unmarshal}, {s.w.extra, gen.Unmarshal}} {
+		set.Identities = map[string]gen.Elem{}
+		for _, k := range part.types {
+			set.Identities[k.name()] = s.mark(all[k.name()])
+		}
+		if err := set.PrintTo(gen.NewPrinter(part.methods, &out, nil)); err != nil {
+			return nil, err
+		}
 	}
 	return s.replace(out.Bytes()), nil
-}
-
-func (s *synth) keeps(name string) bool {
-	for _, k := range s.w.order {
-		if k.name() == name {
-			return true
-		}
-	}
-	return false
 }
 
 // mark marks the calls within a type.

@@ -3,6 +3,7 @@ package message
 import (
 	"fmt"
 	"go/types"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,7 +31,7 @@ func newSynth(w *world) *synth { return &synth{w: w, known: map[string]int{}} }
 
 // source returns the whole source.
 func (s *synth) source() string {
-	for _, k := range s.w.order {
+	for _, k := range slices.Concat(s.w.order, s.w.extra) {
 		s.kept(k)
 	}
 	return fmt.Sprintf("package %s\n\n//msgp:maps binkeys\n\n%s", s.w.p.Name, s.decls.String())
@@ -49,7 +50,16 @@ func (s *synth) kept(k *kept) {
 	if params != "" {
 		params = "[" + params[2:] + "]"
 	}
-	text := s.text(k.named.Underlying(), k)
+	text := ""
+	if u, ok := k.named.Underlying().(*types.Struct); ok {
+		fields := s.w.fields(u)
+		if !k.tuple && s.w.viewable(k.named) != nil {
+			s.w.quickFirst(fields)
+		}
+		text = s.fields(fields, k)
+	} else {
+		text = s.text(k.named.Underlying(), k)
+	}
 	fmt.Fprintf(&s.decls, "type %s%s %s\n\n", k.name(), params, text)
 	if k.vartuple {
 		fmt.Fprintf(&s.decls, "//msgp:vartuple %s\n\n", k.name())
@@ -110,19 +120,43 @@ func (s *synth) literal(t types.Type, in *kept) string {
 	case *types.Map:
 		return "map[" + s.text(u.Key(), in) + "]" + s.text(u.Elem(), in)
 	case *types.Struct:
-		b := strings.Builder{}
-		b.WriteString("struct {\n")
-		for _, f := range s.w.fields(u) {
-			fmt.Fprintf(&b, "%s %s", f.v.Name(), s.text(f.v.Type(), in))
-			if f.tag != "" {
-				fmt.Fprintf(&b, " `%s`", f.tag)
-			}
-			b.WriteByte('\n')
-		}
-		b.WriteString("}")
-		return b.String()
+		return s.fields(s.w.fields(u), in)
 	}
 	return "struct{}" // refused before
+}
+
+// fields returns a struct of some fields.
+func (s *synth) fields(fields []field, in *kept) string {
+	b := strings.Builder{}
+	b.WriteString("struct {\n")
+	for _, f := range fields {
+		fmt.Fprintf(&b, "%s %s", f.v.Name(), s.text(f.v.Type(), in))
+		if f.tag != "" {
+			fmt.Fprintf(&b, " `%s`", f.tag)
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteString("}")
+	return b.String()
+}
+
+// quickFirst orders fields by how long it takes to pass over them, which is what a view does until it comes to the one that it looks for:
+// first what has few bytes, then what has its length in front, then what is passed over value by value.
+func (w *world) quickFirst(fields []field) {
+	effort := func(f field) int {
+		t := f.v.Type()
+		if p, ok := t.Underlying().(*types.Pointer); ok {
+			t = p.Elem()
+		}
+		switch w.of(t) {
+		case scalar, clock, span, number, counter, ref, raw:
+			return 0
+		case text, blob, blobArray, binary, textual:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(fields, func(a, b field) int { return effort(a) - effort(b) })
 }
 
 // placeholder returns the placeholder of a type.

@@ -20,6 +20,8 @@ type world struct {
 	kept map[*types.TypeName]*kept
 	// order is that of their names.
 	order []*kept
+	// extra are types of our own, for views, that only get UnmarshalMsg.
+	extra []*kept
 	specs map[*types.TypeName]*ast.TypeSpec
 
 	traits map[types.Type]*trait
@@ -363,7 +365,9 @@ func (w *world) settle() {
 			changed = changed || k.trait != before
 		}
 	}
+	clear(w.traits) // some were found while others were not known
 	for _, k := range w.order {
+		w.traits[k.named] = &k.trait
 		k.itself = w.within(k.named)
 	}
 }

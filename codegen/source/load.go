@@ -146,7 +146,7 @@ func packageName(content []byte) []byte {
 
 // fill sets files, marks and problems. It reports whether there is a package to work with.
 func (p *Package) fill(l *packages.Package, named map[string]bool, problems *Problems) bool {
-	fine := true
+	fine, reported := true, map[string]bool{}
 	for _, e := range l.Errors {
 		path, missing := strings.CutPrefix(e.Msg, "could not import ")
 		if e.Kind == packages.TypeError && !missing {
@@ -157,6 +157,11 @@ func (p *Package) fill(l *packages.Package, named map[string]bool, problems *Pro
 			continue // the compiler's, about what is not generated yet
 		}
 		fine = false
+		pos := p.errorPosition(e.Pos)
+		if pos.Filename != "" && reported[pos.Filename] && !missing {
+			continue // what follows from the first
+		}
+		reported[pos.Filename] = true
 		remedy := "correct it; what does not parse is not generated for"
 		if missing {
 			remedy = "correct the path, or run go mod tidy"
@@ -165,7 +170,7 @@ func (p *Package) fill(l *packages.Package, named map[string]bool, problems *Pro
 				e.Msg = i.Errors[0].Msg
 			}
 		}
-		problems.Addf(p.errorPosition(e.Pos), remedy, "%s", strings.TrimSpace(e.Msg))
+		problems.Addf(pos, remedy, "%s", strings.TrimSpace(e.Msg))
 	}
 	for _, f := range l.Syntax {
 		path := p.Fset.File(f.FileStart).Name()
