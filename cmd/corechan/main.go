@@ -32,9 +32,11 @@ type cli struct {
 		Fd       fdCmd       `cmd:"" set:"wait=block" help:"Measure round trips that pass a descriptor."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
-	Gen     genCmd     `cmd:"" help:"Generate the code of messages from Go source."`
-	Doctor  doctorCmd  `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Gen     genCmd        `cmd:"" help:"Generate the code of messages from Go source."`
+	Ls      lsCmd         `cmd:"" help:"List the services that a process serves, with their methods."`
+	Call    callMethodCmd `cmd:"" help:"Call a method of a service, with JSON."`
+	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
+	Version versionCmd    `cmd:"" help:"Print the version."`
 }
 
 const description = `Channels between processes on one machine, at the speed of a shared cache line.
@@ -91,7 +93,7 @@ func (a *app) exitCode(err error) int {
 	switch {
 	case errors.Is(err, perf.ErrInterrupted):
 		return exitInterrupted
-	case errors.Is(err, perf.ErrConfig):
+	case errors.Is(err, perf.ErrConfig), errors.Is(err, errUsage):
 		return exitUsage
 	default:
 		return exitFailure

@@ -65,6 +65,8 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 			"--size", "--count", "--seconds", "--wait", "--cores", "--ring", "--runs", "--json", "Default: block", "Examples:", "ratio_p50",
 		}},
 		{"gen", []string{"--check", "--tests", "--json", "Examples:", "//corechan:message", "go:generate"}},
+		{"ls", []string{"--json", "--timeout", "Examples:"}},
+		{"call", []string{"--header", "--timeout", "Examples:", "base64", "<service.method>"}},
 		{"doctor", []string{"--json", "--brief", "Examples:"}},
 		{"version", []string{"version"}},
 	} {

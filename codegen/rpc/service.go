@@ -74,8 +74,10 @@ type Type struct {
 	// reader, writer, stream, file and conn; service, by Name.
 	Kind string `json:"kind"`
 	// Name is that of the Go type, if it has one.
-	Name   string  `json:"name,omitempty"`
-	Elem   *Type   `json:"elem,omitempty"`
+	Name string `json:"name,omitempty"`
+	Elem *Type  `json:"elem,omitempty"`
+	// Key is a map's, beside Elem.
+	Key    *Type   `json:"key,omitempty"`
 	Fields []Field `json:"fields,omitempty"`
 	// Len is an array's.
 	Len int64 `json:"len,omitempty"`

@@ -54,10 +54,13 @@ func ValueError[T error, P message[T]](name string) ErrorType {
 // An errorBody is a typed error on its way.
 type errorBody[T any, P message[T]] struct{ v T }
 
-func (b *errorBody[T, P]) Msgsize() int                             { return P(&b.v).Msgsize() }
-func (b *errorBody[T, P]) MarshalMsg(to []byte) ([]byte, error)     { return P(&b.v).MarshalMsg(to) }
-func (b *errorBody[T, P]) UnmarshalMsg(from []byte) ([]byte, error) { return P(&b.v).UnmarshalMsg(from) }
-func (b *errorBody[T, P]) Carry(*engine.Cargo) error                { return nil }
+func (b *errorBody[T, P]) Msgsize() int { return P(&b.v).Msgsize() }
+func (b *errorBody[T, P]) MarshalMsg(to []byte) ([]byte, error) { return P(&b.v).MarshalMsg(to) }
+
+func (b *errorBody[T, P]) UnmarshalMsg(from []byte) ([]byte, error) {
+	return P(&b.v).UnmarshalMsg(from)
+}
+func (b *errorBody[T, P]) Carry(*engine.Cargo) error { return nil }
 
 // NotSet is what a fake's method returns whose function is nil.
 func NotSet(name string) error {

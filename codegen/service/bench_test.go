@@ -4,8 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"github.com/corechan/corechan/codegen/service/internal/shop"
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/internal/shop"
 )
 
 // BenchmarkUnary compares a call through a generated client with the same by engine.Call, written by hand: spinning, both ends in

@@ -126,7 +126,9 @@ func (d *describer) of(t types.Type) rpc.Type {
 		one.Len = u.Len()
 		return one
 	case *types.Map:
-		return elem("map", u.Elem())
+		one, key := elem("map", u.Elem()), d.of(u.Key())
+		one.Key = &key
+		return one
 	case *types.Struct:
 		return d.structure(say, u)
 	}

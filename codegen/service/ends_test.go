@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/corechan/corechan/codegen/rpc"
-	"github.com/corechan/corechan/codegen/service/internal/shop"
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/internal/shop"
 )
 
 func wantErr(t testing.TB, err, want error) {

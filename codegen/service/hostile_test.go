@@ -9,8 +9,8 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/corechan/corechan/codegen/rpc"
-	"github.com/corechan/corechan/codegen/service/internal/shop"
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/internal/shop"
 )
 
 // A forged is a request of any bytes, in which reply may stand.

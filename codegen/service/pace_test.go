@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/corechan/corechan/codegen/service/internal/shop"
+	"github.com/corechan/corechan/internal/shop"
 )
 
 // Others are served while the first call of a method, which begins in the leader's place, goes on; also those that it needs itself.

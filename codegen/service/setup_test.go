@@ -11,9 +11,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/corechan/corechan/codegen/rpc"
-	"github.com/corechan/corechan/codegen/service/internal/shop"
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/fd/fdtest"
+	"github.com/corechan/corechan/internal/shop"
 	"github.com/corechan/corechan/transports"
 )
 

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/corechan/corechan/codegen/rpc"
-	"github.com/corechan/corechan/codegen/service/internal/shop"
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/internal/shop"
 )
 
 func check(t testing.TB, err error) {

@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/corechan/corechan/codegen/rpc"
-	"github.com/corechan/corechan/codegen/service/internal/shop"
-	"github.com/corechan/corechan/codegen/service/internal/shop2"
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/internal/shop"
+	"github.com/corechan/corechan/internal/shop2"
 )
 
 // serve serves one service until the test ends.
