@@ -467,13 +467,14 @@ func (s *sendEnd) trySendCargo(ctx context.Context, c *Cargo, m Message, encoded
 	} else {
 		var grown []byte
 		n, grown, err = marshal(m, b[table:], s.maxMessage-table)
-		var large *LimitError
-		switch {
-		case errors.As(err, &large): // the limit is of both
-			return s.tooLarge(table + int(large.Got))
-		case err != nil:
+		if err != nil {
+			var large *LimitError // here: it is on the heap
+			if errors.As(err, &large) {
+				return s.tooLarge(table + int(large.Got)) // the limit is of both
+			}
 			return err
-		case grown != nil:
+		}
+		if grown != nil {
 			committed = true
 			s.abort()
 			return s.trySendCargo(ctx, c, nil, grown, flags)

@@ -26,20 +26,19 @@ func BenchmarkUnary(b *testing.B) {
 				if err != nil {
 					return
 				}
-				for {
-					var q handAsk
-					if in.Receive(ctx, &q) != nil {
-						return
-					}
-					if q.Reply.Send(ctx, &shop.Fill{ID: q.ID + 1, At: noon}) != nil {
+				var q handAsk
+				var f shop.Fill
+				for in.Receive(ctx, &q) == nil {
+					f = shop.Fill{ID: q.ID + 2, At: noon}
+					if q.Reply.Send(ctx, &f) != nil {
 						return
 					}
 				}
 			}()
 			b.ReportAllocs()
+			q := handAsk{Order: shop.Order{ID: 1, Price: 2, Note: "n"}}
+			var f shop.Fill
 			for b.Loop() {
-				q := handAsk{Order: shop.Order{ID: 1, Price: 2, Note: "n"}}
-				var f shop.Fill
 				if err := engine.Call(ctx, asks, &q, &q.Reply, &f); err != nil {
 					b.Fatal(err)
 				}
