@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/corechan/corechan/engine"
 )
@@ -86,13 +87,26 @@ func (c *call) answer(results Body, err error) {
 	} else {
 		r.body = results
 	}
-	sent := c.ctx.reply.Send(c.v.ctx, r)
+	sent := c.send(r)
 	if sent != nil {
 		discard(r.body)
 		c.unsent(r, sent)
 	}
 	*r = Response{}
 	responses.Put(r)
+}
+
+// lastAnswer bounds how long an answer waits for room once the serving has ended.
+const lastAnswer = time.Second
+
+func (c *call) send(r *Response) error {
+	ctx := c.v.ctx
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastAnswer)
+		defer cancel()
+	}
+	return c.ctx.reply.Send(ctx, r)
 }
 
 // unsent answers instead what could not be sent: nothing, if the caller is gone or wants no answer any more.
@@ -107,7 +121,7 @@ func (c *call) unsent(r *Response, why error) {
 		code = r.err.Code
 	}
 	err := &Error{Code: code, Text: c.target.Name + ": " + why.Error()}
-	if again := c.ctx.reply.Send(c.v.ctx, &Response{err: err}); again != nil {
+	if again := c.send(&Response{err: err}); again != nil {
 		_ = c.ctx.reply.CloseWith(why)
 	}
 }
