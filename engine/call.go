@@ -37,7 +37,7 @@ func CallWith[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, repl
 			return err
 		}
 	}
-	if _, ok := to.end.p.owner.(*Session); !ok {
+	if _, ok := to.end.p.owner.(*Session); !ok || to.end.into.Load() != nil {
 		return callWithin(ctx, to, req, reply, resp, o)
 	}
 	c := newCall(enc)
@@ -50,9 +50,12 @@ func CallWith[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, repl
 	err = sendWith(ctx, to, req, o)
 	*reply = Sender[Resp]{}
 	if err == nil {
-		err = c.wait(ctx, func(payload []byte, l letter) error { return decode(&c.r, payload, l, resp) })
+		err = c.wait(ctx, func(payload []byte, l letter) error { return decodeAnswer(ctx, &c.r, payload, l, resp) })
 	}
 	c.free()
+	if err == errCameHome { //nolint:errorlint // never wrapped
+		return callWithin(ctx, to, req, reply, resp, o)
+	}
 	return err
 }
 
@@ -61,6 +64,17 @@ func sendWith[T any](ctx context.Context, to Sender[T], v *T, o *SendOptions) er
 		return sendMessage(ctx, to.end, v)
 	}
 	return to.SendWith(ctx, v, o)
+}
+
+func decodeAnswer[T any](ctx context.Context, r *recvEnd, payload []byte, l letter, v *T) error {
+	var h Header
+	if l.cargo != nil {
+		h = l.cargo.header
+	}
+	if err := decode(r, payload, l, v); err != nil || !r.p.intercepted {
+		return err
+	}
+	return r.interceptReceive(ctx, any(v), h)
 }
 
 // callWithin is Call where the request does not leave the process.
@@ -90,7 +104,7 @@ type call struct {
 
 var calls = sync.Pool{New: func() any {
 	c := &call{}
-	c.s.call, c.s.key, c.s.changed = &c.r, newKey(), make(chan struct{}, 1)
+	c.s.call, c.s.key = &c.r, newKey()
 	c.r.changed = make(chan struct{}, 1)
 	return c
 }}

@@ -20,7 +20,7 @@ func (p *port) unpack(h header, payload []byte, carrying string) (c *Cargo, mess
 		return nil, payload, nil
 	}
 	c = cargos.Get().(*Cargo)
-	*c = Cargo{in: true, carrying: carrying, items: slices.Grow(c.items, n)[:n]}
+	*c = Cargo{in: true, carrying: carrying, items: slices.Grow(c.items, n)[:n], made: c.made}
 	beside := 0
 	for i := range c.items {
 		e, err := readEntry(payload[i*entrySize:])
@@ -183,6 +183,10 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 	}
 	if it.err != nil {
 		it.refuseWith(&ChannelError{Code: code, Text: it.err.Error()})
+		return nil
+	}
+	if it.kind == kindReceiver && it.second != 0 {
+		return s.receiverCameHome(p, it.r, it.second)
 	}
 	return nil
 }
@@ -324,8 +328,4 @@ func (p *port) finished(r *recvEnd) {
 }
 
 // finishedLocked is finished with port.mu held.
-func (p *port) finishedLocked(r *recvEnd) {
-	p.removeRecv(r)
-	r.end(io.EOF)
-	p.over()
-}
+func (p *port) finishedLocked(r *recvEnd) { p.senderEnded(r, io.EOF) }

@@ -22,6 +22,9 @@ func sendMessage[T any](ctx context.Context, s *sendEnd, v *T) error {
 func (s *sendEnd) sendPlain(ctx context.Context, m Message) error {
 	// Msgsize is an upper bound, so the slot may be larger than the message will be: what is not used is not sent.
 	b, err := s.reserve(ctx, min(m.Msgsize(), s.maxMessage))
+	if err == errCameHome { //nolint:errorlint // never wrapped
+		return s.sendInto(ctx, &Cargo{}, m, nil, 0)
+	}
 	if err != nil {
 		return err
 	}
@@ -71,7 +74,7 @@ func (s *sendEnd) sendOther(ctx context.Context, v any) error {
 			return err
 		}
 	}
-	if !s.once && !s.p.intercepted && s.into == nil && s.meet == nil {
+	if !s.once && !s.p.intercepted && s.into.Load() == nil && s.meet == nil {
 		switch m := v.(type) {
 		case *Raw:
 			return s.sendBytes(ctx, *m)
@@ -93,7 +96,8 @@ func (c *Cargo) recycle() {
 		return
 	}
 	clear(c.items)
-	*c = Cargo{items: c.items[:0]}
+	clear(c.made)
+	*c = Cargo{items: c.items[:0], made: c.made[:0]}
 	cargos.Put(c)
 }
 
@@ -164,7 +168,7 @@ func (c *Cargo) setHead(ctx context.Context, s *sendEnd, v any, o *SendOptions) 
 
 // sendEncoded sends a message that is encoded already.
 func (s *sendEnd) sendEncoded(ctx context.Context, c *Cargo, encoded []byte, flags uint32) error {
-	if c.carries() || flags != 0 || len(c.head) != 0 || s.into != nil {
+	if c.carries() || flags != 0 || len(c.head) != 0 || s.into.Load() != nil {
 		return s.sendCargo(ctx, c, nil, encoded, flags)
 	}
 	return s.sendBytes(ctx, encoded)
@@ -172,10 +176,10 @@ func (s *sendEnd) sendEncoded(ctx context.Context, c *Cargo, encoded []byte, fla
 
 // sendBytes sends a message that is its bytes.
 func (s *sendEnd) sendBytes(ctx context.Context, encoded []byte) error {
-	if s.into != nil {
+	b, err := s.reserve(ctx, len(encoded))
+	if err == errCameHome { //nolint:errorlint // never wrapped
 		return s.sendInto(ctx, &Cargo{}, nil, encoded, 0)
 	}
-	b, err := s.reserve(ctx, len(encoded))
 	if err != nil {
 		return err
 	}

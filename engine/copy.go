@@ -81,19 +81,19 @@ func copyDecoded[T any](ctx context.Context, to Sender[T], from Receiver[T]) (n 
 			return n, err
 		}
 		if err := to.Send(ctx, v); err != nil {
-			to.end.refuse(v)
+			to.end.enc.refuse(v)
 			return n, err
 		}
 	}
 }
 
-// refuse ends what a message carries that was received and could not be sent on.
-func (s *sendEnd) refuse(v any) {
-	c := Cargo{within: true} // nothing is made ready for another process
+// refuse ends what a message carries that was received, and then lost.
+func (e *encoding) refuse(v any) {
+	c := Cargo{within: true, refusing: true} // nothing is made ready for another process
 	switch m, ok := v.(Carrier); {
-	case s.enc.mode == byReflection:
-		_, _ = s.enc.appendReflected(&c, nil, v)
-	case s.enc.mode == byPacker:
+	case e.mode == byReflection:
+		_, _ = e.appendReflected(&c, nil, v)
+	case e.mode == byPacker:
 		_, _ = v.(Packer).Pack(nil, &c)
 		if m, ok := v.(interface{ Carry(c *Cargo) error }); ok {
 			_ = m.Carry(&c)

@@ -205,7 +205,7 @@ func useSender[T any](s *sendEnd) error {
 
 func (s *sendEnd) setEncoding(enc *encoding) {
 	s.enc, s.codec = enc, enc.codec
-	s.plain = enc.mode == byMethods && !s.once && s.pair == nil && s.into == nil && !s.p.intercepted
+	s.plain = enc.mode == byMethods && !s.once && s.pair == nil && s.into.Load() == nil && !s.p.intercepted
 }
 
 // useReceiver is as useSender.

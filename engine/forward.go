@@ -60,6 +60,7 @@ func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) erro
 		}
 		for i := range came.items {
 			if err := c.pass(&came.items[i]); err != nil {
+				c.abandon()
 				came.drop()
 				return err
 			}
@@ -78,7 +79,7 @@ func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) erro
 
 // link says what the end's link carries.
 func (s *sendEnd) link() (within, descriptors bool) {
-	if s.into != nil {
+	if s.into.Load() != nil {
 		return true, s.p.link.Descriptors
 	}
 	_, within = s.p.owner.(pipeEnd)
@@ -111,8 +112,12 @@ func (c *Cargo) pass(it *item) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.addValue(v, typeReadWriteCloser, it.ref)
-		return err
+		if _, err = c.addValue(v, typeReadWriteCloser, it.ref); err != nil {
+			closeValue(v)
+			return err
+		}
+		c.items[len(c.items)-1].made = true
+		return nil
 	}
 	_, err := c.add(out)
 	return err

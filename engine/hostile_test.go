@@ -328,6 +328,11 @@ var violations = []struct {
 	{"a descriptor without one", []frame{tabled(1, line(1, 4, 0, 0, 0))}, "attachments"},
 	{"a descriptor that does not come", []frame{with1(tabled(1, line(1, 4, 0, 0, 0)), 1, 0)}, "attachments"},
 	{"a descriptor without an entry", []frame{with1(tabled(1, line(1, 1, 0, 9, 0)), 1, 1)}, "attachments"},
+	{"a receiver of a channel that never was comes home", []frame{tabled(1, line(1, 2, 0, 9, 100))}, "channel 100"},
+	{"a receiver of the peer's own channel comes home", []frame{tabled(1, line(1, 2, 0, 9, inID))}, "channel 1"},
+	{"a receiver of another codec comes home", []frame{tabled(1, "\x01\x00\x00\x00\x02\x01"+line(1, 2, 0, 9, outID)[6:])}, "codec"},
+	{"a sender of a channel that never was comes home", []frame{tabled(1, line(1, 5, 0, 99, 0))}, "channel 99"},
+	{"a sender of the victim's channel comes home", []frame{tabled(1, line(1, 5, 0, outID, 0))}, "channel 2"},
 	{"a local value from elsewhere", []frame{with1(tabled(1, line(1, 6, 0, 0, 0)), 1, 1)}, "local value"},
 	{"DATA with an attachment", []frame{{
 		typ: frameData, attachments: 1, give: 1, channel: inID, payload: orderPayload,

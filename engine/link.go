@@ -88,7 +88,7 @@ type Bell interface {
 	Notify(f func())
 	// Drain takes the rings that came, without waiting. It returns ErrPeerGone if the peer is gone.
 	Drain() error
-	// Give hands attachments to the peer, who Takes them in this order. On success they are the bell's.
+	// Give hands attachments to the peer, who Takes them in this order. On success they are the bell's; the slice is not kept.
 	Give([]Attachment) error
 	// Take returns n attachments that the peer gave, for the caller to own. They were given before the frame that
 	// speaks of them, so it does not wait: if they are not there, the peer violates the protocol.

@@ -125,13 +125,13 @@ func (p *port) next(ctx context.Context, want *recvEnd) ([]byte, error) {
 			return nil, err
 		}
 		kind, channel, arg := readHeader(frame)
-		if want != nil && kind == kindData && channel == want.id && arg == 0 {
+		if want != nil && kind == kindData && channel == want.id.Load() && arg == 0 && want.queued.Load() == 0 {
 			if err := want.account(len(frame)); err != nil {
 				return nil, p.broken(err)
 			}
 			return frame[HeaderSize:], nil
 		}
-		if want != nil && frameType(kind) == frameData && channel == want.id && want.queued.Load() == 0 {
+		if want != nil && frameType(kind) == frameData && channel == want.id.Load() && want.queued.Load() == 0 {
 			payload, err := p.nextWithMore(want, unpackHeader(kind, channel, arg), frame)
 			if err != nil {
 				return nil, p.broken(err)

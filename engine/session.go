@@ -127,12 +127,28 @@ func (s *Session) Local(key any, first func() any) any {
 	return v
 }
 
+// Descriptors reports whether what has a descriptor is handed over as one: the peer is on this machine, and the transport can.
+func (s *Session) Descriptors() bool { return s.link.Descriptors }
+
 // Context is done when the session is. It has the values that the transport gave: those of the HTTP request's context, where
 // there is one. Handlers get it.
 func (s *Session) Context() context.Context { return s.ctx }
 
 // Done is closed when the peer is gone or the session has failed or was closed. Messages that arrived before may still be received.
 func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Flush waits until what was sent before is out of this process's hands, as it is at once where memory is shared. Over a
+// socket, messages that come in quick succession are gathered for up to 100 µs, and wait here while the socket is full; they
+// are lost if the process dies meanwhile. Close flushes in the background. It returns ctx's error, or why the session ended.
+func (s *Session) Flush(ctx context.Context) error {
+	if s.link.Flush == nil {
+		return nil
+	}
+	if err := s.drain(ctx); err != nil {
+		return err
+	}
+	return s.port.reason()
+}
 
 // Err returns why the session ended, or nil while it goes on.
 func (s *Session) Err() error {

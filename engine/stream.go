@@ -174,6 +174,11 @@ func (s *StreamWriter) Close() error { return Sender[Raw]{end: s.end}.Close() }
 // CloseWithError is Close with an error for the reader.
 func (s *StreamWriter) CloseWithError(err error) error { return Sender[Raw]{end: s.end}.CloseWith(err) }
 
+// Context is that of Sender.Context: it is done when the reader wants no more, or is gone. The stream must have been given away.
+func (s *StreamWriter) Context(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
+	return Sender[Raw]{end: s.end}.Context(parent)
+}
+
 // SetWriteDeadline bounds the Writes, also one that is waiting; the zero time ends that.
 func (s *StreamWriter) SetWriteDeadline(t time.Time) error { s.deadline.set(t); return nil }
 

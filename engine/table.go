@@ -88,7 +88,11 @@ func readEntry(b []byte) (entry, error) {
 	default:
 		return e, fmt.Errorf("table entry of unknown %v", e.kind)
 	}
-	if e.ref == 0 || !channels || e.flags&^flags != 0 || e.second != 0 != (e.kind == kindDuplex) && (e.kind != kindSender || e.flags&entryOnce == 0) {
+	second := e.second != 0 == (e.kind == kindDuplex)
+	if e.kind == kindReceiver || e.kind == kindSender && e.flags&entryOnce != 0 {
+		second = true // may be
+	}
+	if e.ref == 0 || !channels || e.flags&^flags != 0 || !second {
 		return e, fmt.Errorf("table entry of a %v is malformed", e.kind)
 	}
 	return e, nil

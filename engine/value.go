@@ -134,6 +134,9 @@ func (c *Cargo) addValue(v any, t reflect.Type, ref uint32) (uint32, error) {
 		}
 	}
 	f := &foreign{value: v}
+	if !isStream(v) {
+		return 0, errNoStream(v)
+	}
 	kind, err := f.roles(t)
 	if err != nil {
 		return 0, err
@@ -156,6 +159,26 @@ func (c *Cargo) addReader(s *StreamReader, ref uint32) (uint32, error) {
 	it := receiverItem(s.end, ref)
 	it.flags = entryStream
 	return c.add(it)
+}
+
+// isStream reports whether the bytes of a value may be moved one after the other: not those of a socket whose packets would run
+// into each other, and a listener has none.
+func isStream(v any) bool {
+	if _, ok := v.(net.Listener); ok {
+		return false
+	}
+	f, err := fd.Of(v)
+	if err != nil {
+		return true // it is no socket, or not this process's to know
+	}
+	defer f.Close()
+	kind, err := f.Kind()
+	return err != nil || kind != fd.KindPacketConn && kind != fd.KindSeqConn && kind != fd.KindListener
+}
+
+func errNoStream(v any) error {
+	return fmt.Errorf("engine: a %T is no byte stream, and this link carries no descriptors: %w; send its address instead, "+
+		"or give it away over a transport within the machine, such as shm", v, errors.ErrUnsupported)
 }
 
 // roles finds out which way the bytes of a value go, by the type of its field, and by how a file was opened.
@@ -195,7 +218,7 @@ func (f *foreign) roles(t reflect.Type) (entryKind, error) {
 	}
 	switch {
 	case reads && f.r == nil, writes && f.w == nil, !reads && !writes:
-		return 0, fmt.Errorf("engine: a %T is no byte stream, and this link carries no descriptors: %w", f.value, errors.ErrUnsupported)
+		return 0, errNoStream(f.value)
 	case reads && writes:
 		return kindDuplex, nil
 	case reads:
@@ -230,14 +253,12 @@ func (c *Cargo) takeValue(ref uint32, t reflect.Type) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !reflect.TypeOf(v).AssignableTo(t) {
+		closeValue(v)
+		return nil, fmt.Errorf("%w: reference %d is a %T, and the field a %v", ErrMalformed, ref, v, t)
+	}
 	if closer, ok := v.(io.Closer); ok && descriptor {
 		c.made = append(c.made, closer)
-	}
-	if !reflect.TypeOf(v).AssignableTo(t) {
-		if closer, ok := v.(io.Closer); ok && !descriptor {
-			_ = closer.Close()
-		}
-		return nil, fmt.Errorf("%w: reference %d is a %T, and the field a %v", ErrMalformed, ref, v, t)
 	}
 	return v, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/perf/measure"
@@ -23,8 +24,11 @@ func (s *channels) prepare(ctx context.Context, e *env) (err error) {
 	if err = s.start(e); err != nil {
 		return err
 	}
-	s.listener, err = s.listen(ctx, e.address, s.engine, ringOptions(e))
-	return err
+	if s.listener, err = s.listen(ctx, e, s.engine); err != nil {
+		return err
+	}
+	_, e.address, _ = strings.Cut(s.listener.Addr(), "://") // now with the port that the system chose
+	return nil
 }
 
 func (s *channels) start(e *env) (err error) {
@@ -72,7 +76,7 @@ func (s *channels) connect(ctx context.Context, e *env, side measure.Side) (*eng
 			return nil, err
 		}
 	}
-	return s.dial(ctx, e.address, s.engine, ringOptions(e))
+	return s.dial(ctx, e, s.engine)
 }
 
 func (s *channels) close() error {

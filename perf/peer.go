@@ -60,12 +60,15 @@ func (p *peer) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.shared, err = inheritShared(told.Kind, told.Grounds, groundBytes(told.Kind, &c)); err != nil {
+	e := &env{kind: told.Kind, config: c, address: told.Address, clock: clock, certificate: told.Certificate}
+	p.all = contestants(e)
+	for i, addr := range told.Addresses {
+		p.all[i].env.address = addr
+	}
+	if p.shared, err = inheritShared(p.all); err != nil {
 		return err
 	}
-	e := &env{kind: told.Kind, config: c, address: told.Address, clock: clock}
-	p.shared.give(e, measure.Far)
-	p.all = contestants(e)
+	p.shared.give(p.all, measure.Far)
 	if p.crew, err = newCrew(measure.Far, c.Cores[1]); err != nil {
 		return err
 	}

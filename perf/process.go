@@ -34,7 +34,8 @@ const (
 // process is a far side in a process of its own.
 type process struct {
 	*control
-	plan   plan
+	plan   plan         // but for the addresses
+	all    []contestant // which have them
 	cmd    *exec.Cmd
 	stderr head
 	gone   chan struct{} // closed after the process has been waited for
@@ -43,8 +44,8 @@ type process struct {
 	send1  sync.Mutex    // stop may come at any time
 }
 
-// startProcess starts the second process, which inherits the shared memory.
-func startProcess(cmd *exec.Cmd, p plan, s *shared) (*process, error) {
+// startProcess starts the second process of a run, which inherits what is shared.
+func startProcess(cmd *exec.Cmd, k kind, e *env, all []contestant, s *shared) (*process, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
@@ -56,11 +57,12 @@ func startProcess(cmd *exec.Cmd, p plan, s *shared) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	far := &process{control: newControl(conn.(*net.UnixConn)), plan: p, cmd: cmd, gone: make(chan struct{})}
-	cmd.ExtraFiles = []*os.File{fdControl - 3: theirs, fdMemory - 3: s.memory, fdFarBell - 3: s.bells[0], fdNearBell - 3: s.bells[1]}
-	if s.socks[1] != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, s.socks[1]) // fdSocket
+	far := &process{
+		control: newControl(conn.(*net.UnixConn)), cmd: cmd, gone: make(chan struct{}), all: all,
+		plan: plan{Kind: k, Config: e.config, Address: e.address, Certificate: e.certificate},
 	}
+	cmd.ExtraFiles = []*os.File{fdControl - 3: theirs, fdMemory - 3: s.memory, fdFarBell - 3: s.bells[0], fdNearBell - 3: s.bells[1]}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, s.far...) // fdSocket
 	cmd.Stderr = &far.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
@@ -79,10 +81,14 @@ func startProcess(cmd *exec.Cmd, p plan, s *shared) (*process, error) {
 	if err := <-started; err != nil {
 		return nil, errors.Join(fmt.Errorf("start the second process: %w", err), conn.Close())
 	}
+	s.given()
 	return far, nil
 }
 
 func (p *process) open(ctx context.Context) error {
+	for _, c := range p.all {
+		p.plan.Addresses = append(p.plan.Addresses, c.env.address)
+	}
 	if err := p.tell(p.plan); err != nil {
 		return err
 	}

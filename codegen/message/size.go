@@ -103,6 +103,9 @@ func (z *sizer) underlying(x string, t types.Type, k *kept) size {
 	switch u := t.Underlying().(type) {
 	case *types.Pointer:
 		inner := x
+		if p, ok := types.Unalias(u.Elem()).(*types.TypeParam); ok {
+			return size{code: fmt.Sprintf("if %s == nil {\ns++\n} else {\ns += %s(%[1]s).Msgsize()\n}\n", x, z.w.pointerOf(p).Obj().Name())}
+		}
 		if s := z.w.of(u.Elem()); s != own && s != structure && s != ref {
 			inner = "(*" + x + ")"
 		}

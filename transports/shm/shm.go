@@ -26,6 +26,28 @@ func Dial(ctx context.Context, addr string, o *Options) (*engine.Session, error)
 	return s, nil
 }
 
+// Client makes a session of a connected Unix stream socket in blocking mode, such as one end of a socketpair(2): the side that
+// speaks first. Server is for the other end. The socket is the session's from then on; on error it is closed. addr stands in
+// Peer.Addr.
+func Client(ctx context.Context, sock *fd.FD, addr string, o *Options) (*engine.Session, error) {
+	c := o.withDefaults()
+	s, err := session(ctx, sock, &c, true, addr)
+	if err != nil {
+		return nil, fmt.Errorf("shm: handshake: %w", err)
+	}
+	return s, nil
+}
+
+// Server is Client for the side that answers.
+func Server(ctx context.Context, sock *fd.FD, addr string, o *Options) (*engine.Session, error) {
+	c := o.withDefaults()
+	s, err := session(ctx, sock, &c, false, addr)
+	if err != nil {
+		return nil, fmt.Errorf("shm: handshake: %w", err)
+	}
+	return s, nil
+}
+
 // Listen listens at an address: a path, or an abstract name after '@'. The socket file of a dead server is replaced; a
 // living one's is refused (fd.ErrInUse). Anybody who may open the path can connect; who is let in, Options says.
 func Listen(_ context.Context, addr string, o *Options) (*engine.Listener, error) {

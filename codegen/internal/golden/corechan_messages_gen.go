@@ -8042,7 +8042,7 @@ func (z *Page[T, P]) Msgsize() (s int) {
 	if z.Maybe == nil {
 		s++
 	} else {
-		s += P(&(*z.Maybe)).Msgsize()
+		s += P(z.Maybe).Msgsize()
 	}
 	for k2, v2 := range z.ByName {
 		s += 5 + len(k2) + P(&v2).Msgsize()

@@ -2,4 +2,4 @@
 // and the tests beside them send each type through its methods.
 package golden
 
-//go:generate go run github.com/corechan/corechan/cmd/corechan gen --tests ./...
+//go:generate go run github.com/corechan/corechan/cmd/corechan gen

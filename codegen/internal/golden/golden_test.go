@@ -96,6 +96,14 @@ func TestMsgpsOwnMethodsWriteTheSame(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftOutStaysHere(t *testing.T) {
+	var out Basic
+	in := Basic{hidden: 1, Left: make(chan int)}
+	if _, err := out.UnmarshalMsg(encoded(t, &in)); err != nil || out.hidden != 0 || out.Left != nil {
+		t.Errorf("%v, %v, %v", out.hidden, out.Left, err)
+	}
+}
+
 func TestVersionsUnderstandEachOther(t *testing.T) {
 	older, newer := Old{ID: 7, Name: "n", Gone: []int{1}}, New{ID: 8, Name: "m", Added: map[string]Level{"l": {1, 2}}, More: "x"}
 	var o Old

@@ -43,7 +43,7 @@ func read(r io.Reader) (Hello, error) {
 	var b [MaxSize]byte
 	if n, err := io.ReadFull(r, b[:PrefixSize]); err != nil {
 		if n > 0 {
-			err = fmt.Errorf("%w: %d bytes, %q%s, then %w", ErrHandshake, n, b[:n], whose(b[:n]), err)
+			err = fmt.Errorf("%w: %d bytes, %q%s, then %w", ErrHandshake, n, b[:n], Whose(b[:n]), err)
 		} else {
 			err = fmt.Errorf("read HELLO: %w", err)
 		}
@@ -62,8 +62,8 @@ func read(r io.Reader) (Hello, error) {
 	return Parse(b[:n])
 }
 
-// whose says which other protocol a handshake's first bytes are of, if that is known.
-func whose(b []byte) string {
+// Whose says which other protocol a handshake's first bytes are of, if that is known.
+func Whose(b []byte) string {
 	for _, p := range []struct{ begins, is string }{
 		{"\x16\x03", " (TLS: this end speaks none, or none at this stage)"},
 		{"\x15\x03", " (a TLS alert)"},

@@ -76,7 +76,7 @@ func EncodeRefuse(text string) []byte {
 // ParsePrefix checks the first 16 bytes of a message and returns its type and length.
 func ParsePrefix(b []byte) (typ uint16, length int, err error) {
 	if binary.LittleEndian.Uint64(b) != magic {
-		return 0, 0, fmt.Errorf("%w: it begins with %q%s", ErrHandshake, b[:8], whose(b[:8]))
+		return 0, 0, fmt.Errorf("%w: it begins with %q%s", ErrHandshake, b[:8], Whose(b[:8]))
 	}
 	theirs, typ := binary.LittleEndian.Uint16(b[8:]), binary.LittleEndian.Uint16(b[10:])
 	n := binary.LittleEndian.Uint32(b[12:])

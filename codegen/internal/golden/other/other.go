@@ -1,6 +1,8 @@
 // Package other has types that messages of another package use.
 package other
 
+//go:generate go run github.com/corechan/corechan/cmd/corechan gen --tests
+
 import (
 	"io"
 

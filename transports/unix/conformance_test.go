@@ -3,13 +3,10 @@ package unix_test
 import (
 	"context"
 	"crypto/rand"
-	"os"
-	"strconv"
 	"testing"
 
-	sys "golang.org/x/sys/unix"
-
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/transports/internal/socktest"
 	"github.com/corechan/corechan/transports/transporttest"
 	"github.com/corechan/corechan/transports/unix"
 )
@@ -33,24 +30,10 @@ func TestUnixConforms(t *testing.T) {
 			defer ln.Close()
 			sa := must(unix.Dial(ctx, name, &unix.Options{Engine: a}))
 			sb := must(ln.Accept(ctx))
-			return transporttest.Link{A: sa, B: sb, Cut: func() { cut(t, name) }}
+			return transporttest.Link{A: sa, B: sb, Cut: func() {
+				_, _ = sa.Flush(ctx), sb.Flush(ctx) // what has left only
+				socktest.CutUnix(t, name)
+			}}
 		},
 	})
-}
-
-// cut shuts down the connection that was dialled at an abstract name.
-func cut(t testing.TB, name string) {
-	t.Helper()
-	for _, entry := range must(os.ReadDir("/proc/self/fd")) {
-		n := must(strconv.Atoi(entry.Name()))
-		if peer, err := sys.Getpeername(n); err == nil {
-			if u, ok := peer.(*sys.SockaddrUnix); ok && u.Name == name {
-				if err := sys.Shutdown(n, sys.SHUT_RDWR); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-		}
-	}
-	t.Fatalf("nobody is connected to %s", name)
 }
