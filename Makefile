@@ -21,7 +21,7 @@ help: ## print these lines
 build: need-go ## build bin/corechan
 	$(GO) build -o bin/ ./cmd/corechan
 
-demo: build ## measure messages between two processes beside this machine's limit (a minute)
+demo: build ## measure messages between two processes beside this machine's limit (a minute and a half)
 	@.ci/need cores
 	@$(GO) run ./.ci/demo bin/corechan
 

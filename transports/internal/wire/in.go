@@ -12,7 +12,7 @@ import (
 type inbound struct {
 	seg   *ring.Segment
 	inlet *ring.Inlet
-	total uint64
+	total uint64 // grows when something comes
 	more  bool  // the socket, or the stream, may have something
 	over  bool  // nothing more comes
 	err   error // what ends the session
@@ -28,10 +28,18 @@ func (b *bell) read(wait bool) (frame bool, err error) {
 			return false, nil
 		}
 		n, err := b.stream.Read(space, wait)
-		if n <= 0 {
-			return false, b.readFailed(err)
+		if err != nil {
+			b.readFailed(err)
+		} else if n == 0 {
+			in.total++
+			if in.more = b.stream.More(); in.more {
+				b.nudge() // it has taken its time
+			}
 		}
-		in.more = n == len(space) || b.stream.More()
+		if n <= 0 {
+			break
+		}
+		in.more = err == nil && (n == len(space) || b.stream.More())
 		in.total += uint64(n)
 		b.out.row.Store(0)
 		before := in.inlet.Published()
@@ -51,7 +59,7 @@ func (b *bell) read(wait bool) (frame bool, err error) {
 }
 
 // readFailed sees to an error of the stream.
-func (b *bell) readFailed(err error) error {
+func (b *bell) readFailed(err error) {
 	in := &b.in
 	in.more = false
 	switch {
@@ -62,10 +70,9 @@ func (b *bell) readFailed(err error) error {
 			err = nil
 		}
 		b.peerGone(err)
-	case err != nil:
+	default:
 		in.err = err
 	}
-	return in.err
 }
 
 // fill: see engine.Link.
