@@ -107,7 +107,8 @@ Over unix and tcp the limit is a bare socket, read and written by system calls t
 block; all of these are shown, and net.Conn, which is Go's own way to do the same: a ratio below 1 is faster. Over tls it is a
 bare tls.Conn, over h2 one request and its response by net/http, over ws a bare connection of the same WebSocket library. What
 waits in Go's own poller, as the last three and net.Conn do, runs on a goroutine that is not locked to a thread, in a process
-confined to the core. There, over h2 and ws, polling only takes time from the one that has the message: --wait block.
+confined to the core. There a receiver that polls would take the core from the one that has its message: over h2 and ws
+there is --wait block only.
 
 Times are in nanoseconds from one message sent to the next. The ratio is the median over all slices of a slice's p50
 divided by that of the limit slices beside it, so that it holds on a noisy machine too.
