@@ -3,6 +3,7 @@ package tcp_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -31,7 +32,7 @@ type answer struct{ N uint64 }
 // childIdle answers questions, with handlers on a loop.
 func childIdle(c *childSide) error {
 	ctx := context.Background()
-	eng := must(engine.New(engine.Config{Wait: engine.Block}))
+	eng := must(engine.New(engine.Config{Wait: engine.Block, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))}))
 	ln, err := tcp.Listen(ctx, "127.0.0.1:0", &tcp.Options{Engine: eng})
 	if err != nil {
 		return err
@@ -155,7 +156,10 @@ func TestIdleSessionsUseNoCPUAndAllocateLittle(t *testing.T) {
 	if used > maxCPU {
 		t.Errorf("%v of CPU time in a second, more than %v", used, maxCPU)
 	}
-	for _, s := range list { // all of them work
+	for i, s := range list { // all of them work
+		if err := s.Err(); err != nil {
+			t.Fatalf("session %d of %d: %v; the server: %s", i, len(list), err, server.errs.String())
+		}
 		ask(s)
 	}
 	for _, s := range list {
