@@ -47,6 +47,7 @@ type item struct {
 	// value is a foreign stream, whose bytes are moved to and from the ends that stay.
 	value *foreign
 	file  Attachment // a descriptor, or a local value
+	gift  io.Closer  // see Carried.Gift
 	// err says why what came cannot be used.
 	err   error
 	taken bool
@@ -360,6 +361,8 @@ func (c *Cargo) sent() {
 	for i := range c.items {
 		it := &c.items[i]
 		switch {
+		case it.gift != nil:
+			_ = it.gift.Close()
 		case it.kind == kindHome:
 		case it.again:
 			it.s.given.Store(true)

@@ -308,7 +308,9 @@ func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
 		}
 		if m, ok := v.(Carrier); ok {
 			if c == nil {
-				c = &Cargo{in: true}
+				c = cargos.Get().(*Cargo)
+				c.in = true
+				defer c.recycle()
 			}
 			if err := m.Carry(c); err != nil {
 				if errors.Is(err, ErrMalformed) {

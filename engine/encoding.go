@@ -19,6 +19,14 @@ type Message interface {
 	msgp.Sizer
 }
 
+// A Vetted is a Message whose UnmarshalMsg looks itself whether what it reads announces no more elements than can follow, and
+// reads no byte twice. The engine looks for all others, if their type has slices, maps or any.
+type Vetted interface {
+	Message
+	// Vetted does nothing.
+	Vetted()
+}
+
 // Raw is a message of bytes without a codec: what Reserve and Lease handle in place. A Send copies it, and a Receive
 // appends to it from its beginning, so that a buffer is used again.
 type Raw []byte
@@ -108,15 +116,16 @@ func encodingOf[T any]() (*encoding, error) {
 	}
 	e := &encoding{codec: codecMsgp}
 	var v *T
+	_, vetted := any(v).(Vetted)
 	switch any(v).(type) {
 	case *Raw:
 		e.codec, e.mode = codecRaw, asRaw
 	case Packer:
 		e.mode, e.check = byPacker, true
 	case Carrier:
-		e.mode, e.check = byCarrier, announces(t, map[reflect.Type]bool{})
+		e.mode, e.check = byCarrier, !vetted && announces(t, map[reflect.Type]bool{})
 	case Message:
-		e.check = announces(t, map[reflect.Type]bool{})
+		e.check = !vetted && announces(t, map[reflect.Type]bool{})
 	default:
 		return encodingBy[T](msgpack.Codec{})
 	}

@@ -28,8 +28,11 @@ import (
 // closes, its own. What has none, or goes further, is moved byte by byte, as long as it lasts: then it is the message's from
 // Send on, and is closed at the end if T has a Close.
 type Carried[T any] struct {
-	V   T
-	key uint32
+	V T
+	// Gift says that what has a descriptor is the message's too from Send on: the sender's own is closed when it is not needed any
+	// more.
+	Gift bool
+	key  uint32
 }
 
 // Carry implements what a Carrier needs of its fields.
@@ -54,7 +57,22 @@ func (v *Carried[T]) Carry(c *Cargo) error {
 		v.key = newKey()
 	}
 	_, err := c.addValue(v.V, reflect.TypeFor[T](), v.key)
+	if err == nil && v.Gift {
+		c.gift(v.V)
+	}
 	return err
+}
+
+// gift has the value that was added last closed when it is not needed any more.
+func (c *Cargo) gift(v any) {
+	it := &c.items[len(c.items)-1]
+	switch closer, ok := v.(io.Closer); {
+	case !ok:
+	case it.kind == kindDescriptor:
+		it.gift = closer
+	case it.value != nil && !c.within:
+		it.value.closer = closer
+	}
 }
 
 // MarshalMsg implements msgp.Marshaler. Carry comes first.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/corechan/corechan/codegen"
 	"github.com/corechan/corechan/codegen/message"
+	"github.com/corechan/corechan/codegen/service"
 	"github.com/corechan/corechan/codegen/source"
 )
 
@@ -20,7 +21,9 @@ type genCmd struct {
 }
 
 // generators are what gen runs, in this order.
-func generators() []codegen.Generator { return []codegen.Generator{message.Generator{}} }
+func generators() []codegen.Generator {
+	return []codegen.Generator{message.Generator{}, service.Generator{}}
+}
 
 // Help is the long help.
 func (genCmd) Help() string {
@@ -29,7 +32,8 @@ corechan_..._gen.go. Marks above a type say what is generated for it:
 
   //corechan:message    a struct: methods that encode and decode it, and that carry the channels, streams and files in it
   //corechan:view       a struct: a view that reads single fields of an encoded message in place
-  //corechan:error      a struct that is an error: as a message
+  //corechan:error      a struct that is an error: as a message; services return it whole
+  //corechan:service    an interface: a client, a server and a fake of it
 
 In a file that is named, each exported struct without a mark counts as a message. All packages are written or, if
 anything is wrong, none. What is wrong is printed as file:line:column, what it is, and what to do. In a source file:

@@ -68,6 +68,8 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		{"perf idle", []string{
 			"--transport", "--sessions", "--busy", "--seconds", "--wait", "--json", "Default: 10000", "Examples:", "rss_bytes", "slowest_ratio",
 		}},
+		{"ls", []string{"--json", "--timeout", "Examples:"}},
+		{"call", []string{"--header", "--timeout", "Examples:", "base64", "<service.method>"}},
 		{"doctor", []string{"--json", "--brief", "Examples:"}},
 		{"version", []string{"version"}},
 	} {
