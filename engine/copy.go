@@ -45,7 +45,7 @@ func Copy[T any](ctx context.Context, to Sender[T], from Receiver[T]) (n int64, 
 	switch {
 	case err != nil:
 	case from.end.passesTo(to.end):
-		n, err = forwardUntil(inner, from.end, to.end)
+		n, err = forwardUntil(inner, from.end, to.end, from.end.next)
 	default:
 		n, err = copyDecoded(inner, to, from)
 	}
@@ -93,6 +93,11 @@ func (e *encoding) refuse(v any) {
 	switch m, ok := v.(Carrier); {
 	case e.mode == byReflection:
 		_, _ = e.appendReflected(&c, nil, v)
+	case e.mode == byPacker:
+		_, _ = v.(Packer).Pack(nil, &c)
+		if m, ok := v.(interface{ Carry(c *Cargo) error }); ok {
+			_ = m.Carry(&c)
+		}
 	case ok:
 		_ = m.Carry(&c)
 	}

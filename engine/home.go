@@ -67,10 +67,9 @@ func (s *Session) cameHome(p *port, it *item) error {
 		if p.sends[it.channel] != nil || !s.everOpened(it.channel) {
 			return violation("channel %d comes home, and does not belong here", it.channel)
 		}
-		it.s = newSendEnd(p, it.channel, "", 0) // it ended meanwhile
-		it.s.codec, it.s.closed = codecRaw, true
-		it.s.end(&ChannelError{Code: CodeCanceled})
-		it.err = &ChannelError{Code: CodeCanceled, Text: "the channel ended before its sender came home"}
+		// It ended meanwhile, and arrives as that: a Sender of whatever type.
+		it.s = newSendEnd(p, it.channel, "", 0)
+		it.s.end(&ChannelError{Code: CodeCanceled, Text: "the channel ended before its sender came home"})
 		return nil
 	}
 	p.removeRecv(r)
@@ -82,6 +81,9 @@ func (s *Session) cameHome(p *port, it *item) error {
 	r.owedHere = 0
 	p.join(r)
 	it.s = near
+	if len(p.homes) > s.limits.Channels { // they are bounded as those that are open
+		it.err = &LimitError{What: "channels that came home", Limit: uint64(s.limits.Channels), Hint: "raise Limits.Channels"}
+	}
 	return nil
 }
 
@@ -116,7 +118,7 @@ func (s *Session) receiverCameHome(p *port, r *recvEnd, old uint32) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.sends[old] != z || z.closed || z.once || z.meet != nil || z.ended.Load() != nil {
+	if p.sends[old] != z || len(p.homes) >= s.limits.Channels || z.closed || z.once || z.meet != nil || z.ended.Load() != nil {
 		return nil
 	}
 	p.removeSend(z)

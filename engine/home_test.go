@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"io"
+	"os"
 	"runtime"
 	"testing"
 
@@ -278,5 +279,58 @@ func TestAllSendsThatWaitAtHomeLearnOfTheEnd(t *testing.T) {
 	check(t, home.More.Close())
 	for _, w := range waiting {
 		wantErr(t, get(t, w), engine.ErrCanceled)
+	}
+}
+
+// An answer is its channel's last message, also if it is written in place.
+func TestASlotsAnswerIsTheLast(t *testing.T) {
+	ctx := watchdog(t)
+	a, b := pair(t, nil)
+	type query struct{ Reply engine.Sender[engine.Raw] }
+	s, r := channelOf[query](t, a, b, "x")
+	over := result(func() error {
+		var q query
+		if err := r.Receive(ctx, &q); err != nil {
+			return err
+		}
+		slot, err := q.Reply.Reserve(ctx, 10)
+		if err != nil {
+			return err
+		}
+		if err := slot.Commit(copy(slot.Bytes(), "answer")); err != nil {
+			return err
+		}
+		_, err = q.Reply.Reserve(ctx, 10)
+		return err
+	})
+	var q query
+	var answer engine.Raw
+	check(t, engine.Call(ctx, s, &q, &q.Reply, &answer))
+	if string(answer) != "answer" {
+		t.Errorf("%q", answer)
+	}
+	wantErr(t, get(t, over), os.ErrClosed)
+	if n := a.Ends() + b.Ends(); n != 2 {
+		t.Errorf("%d ends are open", n)
+	}
+}
+
+// What came home is bounded as what is open.
+func TestWhatCameHomeIsBounded(t *testing.T) {
+	ctx := watchdog(t)
+	const most = 5
+	a, b := pair(t, with(t, engine.Config{Limits: engine.Limits{Channels: most}}))
+	back, backR := channelOf[ask](t, b, a, "back")
+	for i := range 2 * most {
+		s := must(engine.Open[order](ctx, b, "x"))
+		r := must(engine.Accept[order](ctx, a, "x"))
+		check(t, back.Send(ctx, &ask{Reply: s}))
+		err := backR.Receive(ctx, new(ask))
+		if i < most {
+			check(t, err)
+			continue
+		}
+		wantErr(t, err, engine.ErrLimit)
+		wantErr(t, r.Receive(ctx, new(order)), engine.ErrLimit)
 	}
 }

@@ -26,6 +26,9 @@ type Link struct {
 	Flush func()
 	// Cork, if set, has the link hold back what is sent until it is called with false, within one turn of a loop.
 	Cork func(bool)
+	// NoSpin says that what the ring is filled by are goroutines of this process, whose processor a spin would hold: Hybrid
+	// sleeps at once then.
+	NoSpin bool
 	// Lanes makes rings of their own for channels; nil if the transport has none.
 	Lanes Lanes
 	// Descriptors says that the bell carries descriptors: the peer is on this machine.

@@ -152,12 +152,11 @@ func (p *port) next(ctx context.Context, want *recvEnd) ([]byte, error) {
 
 // nextWithMore is next for a message with a table, or one that is its channel's last.
 func (p *port) nextWithMore(want *recvEnd, h header, frame []byte) ([]byte, error) {
-	cargo, payload, err := p.unpack(h, frame[HeaderSize:], want.codec)
-	if err != nil {
+	if err := want.account(len(frame)); err != nil {
 		return nil, err
 	}
-	if err := want.account(len(frame)); err != nil {
-		cargo.drop()
+	cargo, payload, err := p.unpack(h, frame[HeaderSize:], want.codec)
+	if err != nil {
 		return nil, err
 	}
 	want.arrived = cargo

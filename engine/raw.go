@@ -65,6 +65,10 @@ func (s Slot) Commit(n int) error {
 	if s.end.slotOf != nil {
 		return s.end.slotOf.sendInto(context.Background(), &Cargo{}, nil, s.b[:n], 0)
 	}
+	if s.end.once {
+		s.end.commitAs(n, kindData|flagLast<<8, 0)
+		return nil
+	}
 	s.end.commit(n)
 	return nil
 }

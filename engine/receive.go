@@ -102,13 +102,18 @@ func (r *recvEnd) next(ctx context.Context) (payload []byte, l letter, err error
 	if payload := r.fast(); payload != nil {
 		return payload, l, nil
 	}
-	return r.nextSlow(ctx)
+	return r.nextSlow(ctx, r)
 }
 
-// nextSlow is next where fast found nothing.
-func (r *recvEnd) nextSlow(ctx context.Context) (payload []byte, l letter, err error) {
+// nextSlow is next where fast found nothing. c is the end itself, or for a forwarder the end as one that was given away.
+func (r *recvEnd) nextSlow(ctx context.Context, c condition) (payload []byte, l letter, err error) {
 	p := r.p
+	_, user := c.(*recvEnd)
 	for {
+		if user && r.given.Load() {
+			r.wake() // it may have been the forwarder's
+			return nil, l, errGiven
+		}
 		if r.queued.Load() != 0 {
 			if l, err := r.take(); l.buf != nil || err != nil {
 				if err != nil {
@@ -119,7 +124,7 @@ func (r *recvEnd) nextSlow(ctx context.Context) (payload []byte, l letter, err e
 		}
 		if p.rx.try() {
 			if r.queued.Load() == 0 {
-				payload, err = p.poll(ctx, r, r)
+				payload, err = p.poll(ctx, c, r)
 				if payload != nil {
 					return payload, r.takeArrived(), nil
 				}
@@ -127,7 +132,7 @@ func (r *recvEnd) nextSlow(ctx context.Context) (payload []byte, l letter, err e
 			p.giveRx()
 		} else {
 			var direct bool
-			payload, direct, err = p.await(ctx, r, r)
+			payload, direct, err = p.await(ctx, c, r)
 			if direct {
 				return payload, r.takeArrived(), nil
 			}
@@ -258,6 +263,11 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	}
 	p.mu.Unlock()
 
+	if r != nil { // before the table, which may say that the channel itself comes home
+		if err := r.account(frame); err != nil {
+			return err
+		}
+	}
 	cargo, payload, err := p.unpack(h, payload, codec)
 	if err != nil {
 		return err
@@ -265,10 +275,6 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	if r == nil {
 		cargo.drop()
 		return p.unknown(h)
-	}
-	if err := r.account(frame); err != nil {
-		cargo.drop()
-		return err
 	}
 	if handler != nil && p.mayHandle(r) {
 		p.handle(r, handler, payload, cargo)
@@ -293,6 +299,9 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	}
 	r.inbox = append(r.inbox, l)
 	r.queued.Add(1)
+	if r.joined.Load() {
+		r.held += l.held()
+	}
 	if cargo != nil {
 		p.keepUnread(cargo)
 	}
@@ -310,10 +319,10 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 
 // closed handles CLOSE: the sender has ended the channel.
 func (p *port) closed(h header, payload []byte) error {
-	if h.flags != 0 || h.attachments != 0 || len(payload) > maxTextLen {
+	text, ok := readText(payload)
+	if h.flags != 0 || h.attachments != 0 || !ok {
 		return violation("CLOSE for channel %d is malformed", h.channel)
 	}
-	text := string(payload)
 	p.mu.Lock()
 	r := p.recvs[h.channel]
 	var handler func([]byte, *Cargo, error)
@@ -350,8 +359,34 @@ func (r *recvEnd) wake() {
 	}
 }
 
-func (r *recvEnd) met() bool               { return r.queued.Load() != 0 }
+// A recvEnd is the condition of its user's Receive, which ends when the end is given away meanwhile.
+func (r *recvEnd) met() bool               { return r.queued.Load() != 0 || r.given.Load() }
 func (r *recvEnd) signal() <-chan struct{} { return r.changed }
+
+// A givenEnd is an end that was given away: the condition of its forwarder.
+type givenEnd recvEnd
+
+func (r *givenEnd) met() bool               { return r.queued.Load() != 0 }
+func (r *givenEnd) signal() <-chan struct{} { return r.changed }
+
+// next is recvEnd.next for the forwarder.
+func (r *givenEnd) next(ctx context.Context) (payload []byte, l letter, err error) {
+	end := (*recvEnd)(r)
+	if err := ctx.Err(); err != nil {
+		return nil, l, err
+	}
+	if payload := end.fast(); payload != nil {
+		return payload, l, nil
+	}
+	return end.nextSlow(ctx, r)
+}
+
+// giveAway leaves the end to a forwarder: who waits for a message of it hears of that, and takes none any more.
+func (r *recvEnd) giveAway() {
+	r.given.Store(true)
+	r.wake()
+	r.p.kick()
+}
 
 // take takes the next message out of the inbox, or returns why there will be none, or nothing.
 func (r *recvEnd) take() (letter, error) {

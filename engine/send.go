@@ -377,7 +377,8 @@ func (p *port) credit(h header, payload []byte) error {
 
 // reset handles RESET: the receiver wants no more.
 func (p *port) reset(h header, payload []byte) error {
-	if h.flags != 0 || h.attachments != 0 || len(payload) > maxTextLen {
+	text, ok := readText(payload)
+	if h.flags != 0 || h.attachments != 0 || !ok {
 		return violation("RESET for channel %d is malformed", h.channel)
 	}
 	p.mu.Lock()
@@ -388,7 +389,7 @@ func (p *port) reset(h header, payload []byte) error {
 		p.over()
 	}
 	p.mu.Unlock()
-	reason := &ChannelError{Code: Code(h.arg), Text: string(payload)}
+	reason := &ChannelError{Code: Code(h.arg), Text: text}
 	if s != nil {
 		s.end(reason)
 		return nil

@@ -177,6 +177,9 @@ func (o *Outlet) Done(n int) {
 // Left returns how many bytes have left. It may be called by any goroutine, as Empty.
 func (o *Outlet) Left() uint64 { return atomic.LoadUint64(&o.left) }
 
+// Published returns how many bytes of records were ever published. It may be called by any goroutine.
+func (o *Outlet) Published() uint64 { return atomic.LoadUint64(o.s.tail) }
+
 // Empty reports whether everything that was published has left.
 func (o *Outlet) Empty() bool { return atomic.LoadUint64(o.s.tail) == o.Left() }
 

@@ -26,10 +26,13 @@ import (
 // The server must have HTTP/2; what its http.Server.HTTP2 says holds, and the sessions' throughput wants
 // MaxReceiveBufferPerStream and MaxReceiveBufferPerConnection of 1 MiB or more.
 func Handler(serve func(ctx context.Context, s *engine.Session), o *Options) http.Handler {
-	return &handler{web.Acceptor{Options: o.web(), Serve: serve}}
+	return HandlerOf(&web.Acceptor{Options: o.web(), Serve: serve})
 }
 
-type handler struct{ web.Acceptor }
+// HandlerOf is Handler for this module's other packages.
+func HandlerOf(a *web.Acceptor) http.Handler { return &handler{a} }
+
+type handler struct{ *web.Acceptor }
 
 // what says what the endpoint is, to those who do not know.
 const what = "this is a corechan endpoint: it takes HTTP/2 requests POST with content-type " + ContentType
@@ -60,7 +63,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", ContentType)
 	w.Header().Set("Cache-Control", "no-store")
-	stop := context.AfterFunc(r.Context(), c.abort)
+	stop := web.Bound(r.Context(), c.abort)
 	s, p, err := h.Greet(r, Transport, c)
 	if !stop() && err == nil {
 		_ = s.Close()

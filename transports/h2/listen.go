@@ -3,7 +3,6 @@ package h2
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/transports/internal/web"
@@ -19,7 +18,7 @@ func Listen(ctx context.Context, address string, o *Options) (*engine.Listener, 
 	if err != nil {
 		return nil, fmt.Errorf("h2: listen: %w", err)
 	}
-	l, err := web.Listen(ctx, u, u.Scheme == "https", o.web(), true, func(a *web.Acceptor) http.Handler { return &handler{*a} })
+	l, err := web.Listen(ctx, u, u.Scheme == "https", o.web(), true, HandlerOf)
 	if err != nil {
 		return nil, fmt.Errorf("h2: listen %s: %w", u.Redacted(), err)
 	}

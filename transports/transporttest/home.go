@@ -282,6 +282,88 @@ type rawEnds struct {
 	R engine.Receiver[engine.Raw]
 }
 
+// testASenderThatWasCancelledComesHome cancels while the sender is on its way: what comes with it arrives all the same.
+func testASenderThatWasCancelledComesHome(t *T) {
+	l := t.connect()
+	w := newTrip(t, l)
+	r, s := engine.Pipe[note]()
+	read, write := engine.Stream()
+	far := w.there(&parcel{Reply: s, Sink: engine.Carried[io.WriteCloser]{V: write}})
+	t.check(r.Close())
+	t.check(read.Close())
+	home := w.home(&parcel{ID: 7, Reply: far.Reply, Sink: far.Sink})
+	if home.ID != 7 {
+		t.Error(home.ID)
+	}
+	t.want(sendUntilEnd(t.ctx, home.Reply), engine.ErrCanceled)
+	t.want(writeUntilEnd(home.Sink.V), engine.ErrCanceled)
+	t.check(home.Reply.Close())
+	t.open(l, 4)
+}
+
+// testASenderGivesItselfAway sends senders on their own channels.
+func testASenderGivesItselfAway(t *T) {
+	for _, c := range []struct {
+		name string
+		make func(l Link) (engine.Sender[parcel], engine.Receiver[parcel])
+	}{
+		{"opened", func(l Link) (engine.Sender[parcel], engine.Receiver[parcel]) { return channel[parcel](t, l.A, l.B) }},
+		{"receiverGiven", func(l Link) (engine.Sender[parcel], engine.Receiver[parcel]) {
+			r, s := engine.Pipe[parcel]()
+			return s, pass(t, l.A, l.B, &parcel{Parcels: r}).Parcels
+		}},
+		{"senderGiven", func(l Link) (engine.Sender[parcel], engine.Receiver[parcel]) {
+			r, s := engine.Pipe[parcel]()
+			return pass(t, l.A, l.B, &parcel{Deeper: s}).Deeper, r
+		}},
+		{"cameHome", func(l Link) (engine.Sender[parcel], engine.Receiver[parcel]) {
+			r, s := engine.Pipe[parcel]()
+			return pass(t, l.B, l.A, pass(t, l.A, l.B, &parcel{Deeper: s})).Deeper, r
+		}},
+	} {
+		for _, waits := range []bool{false, true} {
+			t.sub(c.name+"/waits="+map[bool]string{false: "no", true: "yes"}[waits], func(t *T) {
+				l := t.connect()
+				s, r := c.make(l)
+				receive := func() (*parcel, error) {
+					p := new(parcel)
+					return p, r.Receive(t.ctx, p)
+				}
+				t.check(s.Send(t.ctx, &parcel{ID: 1}))
+				_, err := receive()
+				t.check(err)
+				var got *parcel
+				if waits {
+					came := result(func() *parcel {
+						p, err := receive()
+						if err != nil {
+							t.Error(err)
+						}
+						return p
+					})
+					t.check(s.Send(t.ctx, &parcel{ID: 2, Deeper: s}))
+					got = get(t, came)
+				} else {
+					t.check(s.Send(t.ctx, &parcel{ID: 2, Deeper: s}))
+					got, err = receive()
+					t.check(err)
+				}
+				for i := range uint64(10) {
+					t.check(got.Deeper.Send(t.ctx, &parcel{ID: i}))
+					p, err := receive()
+					t.check(err)
+					if p.ID != i {
+						t.Fatalf("parcel %d where %d was due", p.ID, i)
+					}
+				}
+				t.check(got.Deeper.Close())
+				_, err = receive()
+				t.want(err, io.EOF)
+			})
+		}
+	}
+}
+
 // testWhatCameHomeIsStillAChannel uses ends that came home for all that ends are for.
 func testWhatCameHomeIsStillAChannel(t *T) {
 	for _, what := range []string{"receiver", "sender"} {

@@ -247,6 +247,74 @@ func testAnEndIsGivenAwayOnce(t *T) {
 	wantNumbers(t, more, 0, 5)
 }
 
+// testWhoWaitsForAnEndThatIsGivenAwayTakesNothing gives ends away that others use at that time: what comes is the new owner's.
+func testWhoWaitsForAnEndThatIsGivenAwayTakesNothing(t *T) {
+	for _, how := range []string{"Receive", "Lease", "Select", "Read"} {
+		t.sub(how, func(t *T) {
+			l := t.connect()
+			s, r := channel[engine.Raw](t, l.B, l.A)
+			m := engine.Raw("x")
+			body, write := engine.Stream()
+			ctx, _ := t.watch()
+			waiting := result(func() (err error) {
+				switch how {
+				case "Receive":
+					err = r.Receive(ctx, new(engine.Raw))
+				case "Lease":
+					_, err = r.Lease(ctx)
+				case "Select":
+					_, err = engine.Select(ctx, engine.Case(r, new(engine.Raw)))
+				case "Read":
+					close(ctx.waiting)
+					_, err = body.Read(make([]byte, 10))
+				}
+				return err
+			})
+			get(t, ctx.waiting)
+			if how == "Read" {
+				_, err := io.WriteString(write, "y") // the stream is in use
+				t.check(err)
+				t.check(get(t, waiting))
+				got := pass(t, l.A, l.B, &parcel{Body: engine.Carried[io.Reader]{V: body}}).Body.V
+				_, err = io.WriteString(write, "text")
+				t.check(err)
+				_, err = body.Read(make([]byte, 10))
+				t.want(err, engine.ErrGiven)
+				t.want(body.Close(), engine.ErrGiven)
+				t.check(write.Close())
+				b, err := io.ReadAll(got)
+				t.check(err)
+				if string(b) != "text" {
+					t.Errorf("%q", b)
+				}
+				return
+			}
+			got := pass(t, l.A, l.B, &rawEnds{R: r}).R
+			t.check(s.Send(t.ctx, &m))
+			t.check(got.Receive(t.ctx, &m))
+			t.want(get(t, waiting), engine.ErrGiven)
+			t.check(s.Close())
+			t.want(got.Receive(t.ctx, &m), io.EOF)
+		})
+	}
+	t.sub("Write", func(t *T) {
+		l := t.connect()
+		read, write := engine.Stream()
+		got := result(func() string { b, _ := io.ReadAll(read); return string(b) })
+		_, err := io.WriteString(write, "begin, ")
+		t.check(err)
+		far := pass(t, l.A, l.B, &parcel{Sink: engine.Carried[io.WriteCloser]{V: write}}).Sink.V
+		_, err = io.WriteString(write, "nobody's")
+		t.want(err, engine.ErrGiven)
+		_, err = io.WriteString(far, "end")
+		t.check(err)
+		t.check(far.Close())
+		if text := get(t, got); text != "begin, end" {
+			t.Errorf("%q", text)
+		}
+	})
+}
+
 // testAClosedEndIsNotGivenAway closes ends, of a Pipe, of a channel and of a stream, and then puts them into a message.
 func testAClosedEndIsNotGivenAway(t *T) {
 	l := t.connect()
@@ -288,10 +356,10 @@ func wantParcel(t *T, r engine.Receiver[parcel], id uint64) {
 
 // testAnEndThatItsOtherSideHasEndedCanBeGivenAway sends ends that have ended, which its owner cannot know: they arrive as that.
 func testAnEndThatItsOtherSideHasEndedCanBeGivenAway(t *T) {
-	l := t.connect()
 	reason := &engine.ChannelError{Code: 320, Text: "no more"}
 	for _, w := range []string{"opened", "given"} {
 		t.sub(w, func(t *T) {
+			l := t.connect()
 			s, r := channel[note](t, l.A, l.B)
 			if w == "given" {
 				p, q := engine.Pipe[note]()
@@ -303,6 +371,7 @@ func testAnEndThatItsOtherSideHasEndedCanBeGivenAway(t *T) {
 			t.wantReason(sendUntilEnd(t.ctx, got), reason.Code, reason.Text)
 		})
 	}
+	l := t.connect()
 	r, s := engine.Pipe[note]()
 	t.check(s.CloseWith(reason))
 	t.wantReason(r.Receive(t.ctx, &note{}), reason.Code, reason.Text)
@@ -473,13 +542,13 @@ func testALaneCarriesNothing(t *T) {
 	}
 	l := t.connect()
 	t.polled(l.B)
+	opened, accepted := channel[note](t, l.A, l.B) // before the lane, which has its name
 	s, err := engine.OpenLane[parcel](t.ctx, l.A, "x", nil)
 	t.check(err)
 	replies, reply := engine.Pipe[note]()
 	feed, out := engine.Pipe[note]()
 	body, write := engine.Stream()
 	read, sink := engine.Stream()
-	opened, accepted := channel[note](t, l.A, l.B)
 	_, path := contents(t, 100)
 	file, err := os.Open(path)
 	t.check(err)

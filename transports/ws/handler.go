@@ -23,10 +23,13 @@ import (
 // request that is not one for a session gets a 4xx status and a text that says what this is. HTTP/2 does not carry
 // WebSocket here: see package h2.
 func Handler(serve func(ctx context.Context, s *engine.Session), o *Options) http.Handler {
-	return &handler{web.Acceptor{Options: o.web(), Serve: serve}}
+	return HandlerOf(&web.Acceptor{Options: o.web(), Serve: serve})
 }
 
-type handler struct{ web.Acceptor }
+// HandlerOf is Handler for this module's other packages.
+func HandlerOf(a *web.Acceptor) http.Handler { return &handler{a} }
+
+type handler struct{ *web.Acceptor }
 
 // what says what the endpoint is, to those who do not know.
 const what = "this is a corechan endpoint: it takes WebSocket connections with Sec-WebSocket-Protocol " + Subprotocol
@@ -51,7 +54,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.Authorized(w, r) {
 		return
 	}
-	raw := &rawConn{}
+	raw := &web.RawConn{}
 	conn, err := websocket.Accept(&hijackWriter{w, http.NewResponseController(w), raw}, r, &websocket.AcceptOptions{
 		Subprotocols: []string{Subprotocol}, OriginPatterns: h.Origins, CompressionMode: websocket.CompressionDisabled,
 	})
@@ -61,8 +64,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(-1) // nothing is kept of a message but what is read of it
 	s := &stream{conn: conn, raw: raw}
-	stop := context.AfterFunc(r.Context(), raw.cut)
-	slow := time.AfterFunc(h.HandshakeTimeout, raw.cut)
+	stop := web.Bound(r.Context(), raw.Cut)
+	slow := time.AfterFunc(h.HandshakeTimeout, raw.Cut)
 	sess, p, err := h.Greet(r, Transport, s)
 	if late := !slow.Stop(); (!stop() || late) && err == nil {
 		_ = sess.Close()

@@ -3,7 +3,6 @@ package ws
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/transports/internal/web"
@@ -19,7 +18,7 @@ func Listen(ctx context.Context, address string, o *Options) (*engine.Listener, 
 	if err != nil {
 		return nil, fmt.Errorf("ws: listen: %w", err)
 	}
-	l, err := web.Listen(ctx, u, u.Scheme == "wss", o.web(), false, func(a *web.Acceptor) http.Handler { return &handler{*a} })
+	l, err := web.Listen(ctx, u, u.Scheme == "wss", o.web(), false, HandlerOf)
 	if err != nil {
 		return nil, fmt.Errorf("ws: listen %s: %w", u.Redacted(), err)
 	}

@@ -55,6 +55,8 @@ var (
 	ErrUnauthorized = web.ErrUnauthorized
 	// ErrNotCorechan is a server that answers, but not as a corechan endpoint does.
 	ErrNotCorechan = web.ErrNotCorechan
+	// ErrUnavailable is a server, or a proxy before it, that cannot serve now: 408, 429, or 5xx.
+	ErrUnavailable = web.ErrUnavailable
 	// ErrNoCertificate refuses to listen for TLS without a certificate.
 	ErrNoCertificate = web.ErrNoCertificate
 	// ErrHandshake is a handshake that is not corechan's.

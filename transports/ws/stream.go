@@ -8,17 +8,17 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 
 	"github.com/coder/websocket"
 
 	"github.com/corechan/corechan/transports/internal/pump"
+	"github.com/corechan/corechan/transports/internal/web"
 )
 
 // A stream is a WebSocket connection as a stream of bytes.
 type stream struct {
 	conn *websocket.Conn
-	raw  *rawConn
+	raw  *web.RawConn
 	r    io.Reader // the message that is being read; nil between two
 	keep *keepalive
 }
@@ -32,23 +32,32 @@ func (s *stream) Read(p []byte) (int, error) {
 		if s.r == nil {
 			typ, r, err := s.conn.Reader(context.Background())
 			switch {
-			case websocket.CloseStatus(err) == websocket.StatusNormalClosure:
+			case err != nil && websocket.CloseStatus(err) == websocket.StatusNormalClosure:
 				return 0, io.EOF
 			case err != nil:
-				return 0, err
+				return 0, cut(err)
 			case typ != websocket.MessageBinary:
 				return 0, errText
 			}
 			s.r = r
 		}
 		n, err := s.r.Read(p)
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // the message's end comes bare
 			s.r, err = nil, nil
 		}
+		err = cut(err)
 		if n > 0 || err != nil || len(p) == 0 {
 			return n, err
 		}
 	}
+}
+
+// cut tells a connection's end without a close frame from one in order.
+func cut(err error) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("connection cut: %v", err) //nolint:errorlint // it must not be taken for an io.EOF
+	}
+	return err
 }
 
 // Write implements io.Writer.
@@ -69,38 +78,13 @@ func (s *stream) closeWrite() { _ = s.conn.Close(websocket.StatusNormalClosure, 
 // abort cuts the connection. It does not block.
 func (s *stream) abort() {
 	s.keep.stop()
-	s.raw.cut()
+	s.raw.Cut()
 	go func() { _ = s.conn.CloseNow() }() // frees what it holds
 }
 
 func (s *stream) pump() pump.Stream {
-	return pump.Stream{Read: s.Read, Write: s.write, CloseWrite: s.closeWrite, Abort: s.abort}
-}
-
-// A rawConn gets hold of the connection under a WebSocket's, which alone can be cut at any time.
-type rawConn struct {
-	mu   sync.Mutex
-	conn net.Conn
-	over bool
-}
-
-func (r *rawConn) set(c net.Conn) {
-	r.mu.Lock()
-	r.conn = c
-	over := r.over
-	r.mu.Unlock()
-	if over {
-		_ = c.Close()
-	}
-}
-
-func (r *rawConn) cut() {
-	r.mu.Lock()
-	r.over = true
-	c := r.conn
-	r.mu.Unlock()
-	if c != nil {
-		_ = c.Close()
+	return pump.Stream{
+		Read: s.Read, Yield: true, Write: s.write, Room: s.raw.Room(), CloseWrite: s.closeWrite, Abort: s.abort,
 	}
 }
 
@@ -108,7 +92,7 @@ func (r *rawConn) cut() {
 type hijackWriter struct {
 	http.ResponseWriter
 	rc  *http.ResponseController
-	raw *rawConn
+	raw *web.RawConn
 }
 
 // Hijack implements http.Hijacker.
@@ -117,6 +101,6 @@ func (w *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errWriter, err)
 	}
-	w.raw.set(c)
+	w.raw.Set(c)
 	return c, rw, nil
 }

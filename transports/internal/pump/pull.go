@@ -3,15 +3,12 @@ package pump
 import (
 	"io"
 	"net/http"
-	"sync"
 )
 
 // A pull is the writer where the library fetches what it sends: its calls of Read, then one of Close.
 type pull struct {
 	prefix []byte // leaves before all else; set before the library knows the pump
-
-	mu   sync.Mutex // held by Read, also while it waits
-	over bool
+	over   bool   // under Pump.writing
 }
 
 // Prefix has b leave before what the session sends. It is to be called before the library knows the pump.
@@ -21,8 +18,8 @@ func (p *Pump) Prefix(b []byte) { p.pull.prefix = append(p.pull.prefix, b...) }
 // was sent before, it returns io.EOF.
 func (p *Pump) Read(b []byte) (int, error) {
 	w := &p.pull
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	p.writing.Lock()
+	defer p.writing.Unlock()
 	if w.over {
 		return 0, http.ErrBodyReadAfterClose
 	}
@@ -45,13 +42,13 @@ func (p *Pump) Read(b []byte) (int, error) {
 func (p *Pump) Close() error {
 	p.ended.Store(true)
 	wake(p.outWake)
-	p.pull.mu.Lock()
-	defer p.pull.mu.Unlock()
+	p.writing.Lock()
+	defer p.writing.Unlock()
 	p.pullOver()
 	return nil
 }
 
-// pullOver ends the writer. Called with pull.mu held.
+// pullOver ends the writer. Called with writing held.
 func (p *Pump) pullOver() {
 	if !p.pull.over {
 		p.pull.over = true

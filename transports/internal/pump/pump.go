@@ -22,8 +22,13 @@ const (
 type Stream struct {
 	// Read is that of an io.Reader.
 	Read func(p []byte) (int, error)
+	// Yield has whoever waits for what came go on before the next Read: for a Read that begins with a system call, which would
+	// keep it waiting where there is one processor.
+	Yield bool
 	// Write writes all of p, and sees to it that it leaves at once. nil: the library calls Pump.Read instead.
 	Write func(p []byte) error
+	// Room, if set, reports whether a Write of some KiB would return at once: then it may be called by who publishes.
+	Room func() bool
 	// CloseWrite tells the peer that nothing follows. It is called behind the last Write, once, unless the stream has failed.
 	CloseWrite func()
 	// Abort ends both directions: Read and Write return. It is called once, at last; it does not block.
@@ -44,17 +49,22 @@ type Pump struct {
 	received atomic.Uint64
 
 	// The writer's.
-	out     *ring.Outlet
-	outWake chan struct{}
-	pull    pull
+	out      *ring.Outlet // under writing
+	outWake  chan struct{}
+	writing  sync.Mutex
+	written  bool  // the writer is done; under writing
+	writeErr error // of writeHere; under writing
+	roomy    atomic.Bool
+	pull     pull
 
 	shut   atomic.Bool // the session has ended
 	ended  atomic.Bool // the peer has, or the stream has failed
 	closed chan struct{}
 
+	aborted sync.Once
+
 	mu      sync.Mutex
 	running int // reader and writer
-	aborted bool
 	linger  *time.Timer
 	err     error
 
@@ -74,7 +84,7 @@ func (m *memory) release() {
 	}
 }
 
-// New makes a pump and its link, whose Producer, Consumer, Bell, Flush, Close and MaxRecord are set. The ring for what comes is as
+// New makes a pump and its link, whose Producer, Consumer, Bell, Flush, NoSpin, Close and MaxRecord are set. The ring for what comes is as
 // large as that for what the session sends, which o describes.
 //
 // When a session was made of the link, Start is to be called, and else Discard.
@@ -101,8 +111,9 @@ func New(o *ring.Options) (*Pump, error) {
 	p.link = &engine.Link{
 		Producer: ring.NewProducer(outgoing, outgoing), Consumer: ring.NewConsumer(incoming, incoming),
 		Bell: &bell{sessions, p}, MaxRecord: outgoing.MaxRecord(),
-		Flush: func() {}, // the writer is at it
-		Close: func() error { release(); return nil },
+		Flush:  func() {}, // the writer is at it
+		NoSpin: true,
+		Close:  func() error { release(); return nil },
 	}
 	return p, nil
 }
@@ -124,6 +135,7 @@ func (p *Pump) Start(s *engine.Session, stream Stream) {
 	if stream.Write != nil {
 		go p.write()
 	}
+	p.roomy.Store(stream.Room != nil)
 	go p.read()
 }
 
@@ -171,16 +183,8 @@ func (p *Pump) finished() {
 	}
 }
 
-// abort has everything that waits on the stream return.
-func (p *Pump) abort() {
-	p.mu.Lock()
-	aborted := p.aborted
-	p.aborted = true
-	p.mu.Unlock()
-	if !aborted {
-		p.stream.Abort()
-	}
-}
+// abort has everything that waits on the stream return. Nothing of it runs any more when it returns, whoever began it.
+func (p *Pump) abort() { p.aborted.Do(p.stream.Abort) }
 
 // lingerOn gives the stream time to come to its end.
 func (p *Pump) lingerOn() {
@@ -204,11 +208,7 @@ func (p *Pump) sessionOver() {
 func (p *Pump) streamOver(err error) {
 	inOrder := errors.Is(err, io.EOF) || p.shut.Load()
 	if !inOrder {
-		p.mu.Lock()
-		if p.err == nil {
-			p.err = err
-		}
-		p.mu.Unlock()
+		p.note(err)
 	}
 	p.ended.Store(true)
 	p.bell.Shutdown()
@@ -218,6 +218,15 @@ func (p *Pump) streamOver(err error) {
 		p.abort()
 	}
 	wake(p.outWake)
+}
+
+// note keeps the first error.
+func (p *Pump) note(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil {
+		p.err = err
+	}
 }
 
 // fence stands between publishing or releasing and MustRing.
@@ -238,7 +247,9 @@ type bell struct {
 
 // Ring implements engine.Bell: the session has published or released something.
 func (b *bell) Ring() {
-	wake(b.p.outWake)
+	if !b.p.writeHere() {
+		wake(b.p.outWake)
+	}
 	if b.p.inWaits.Load() {
 		wake(b.p.inWake)
 	}

@@ -1,6 +1,9 @@
 package pump
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
 // read is the reader: it moves what comes into the ring, until the stream ends.
 func (p *Pump) read() {
@@ -15,6 +18,7 @@ func (p *Pump) read() {
 		if n > 0 {
 			if err := p.take(n); err != nil {
 				p.streamOver(err)
+				p.abort()
 				return
 			}
 		}
@@ -34,11 +38,15 @@ func (p *Pump) take(n int) error {
 	p.received.Add(uint64(n))
 	err := p.in.Add(n)
 	if err != nil {
+		p.note(err) // before the session ends of it, which would make it the end in order
 		p.in.Expose()
 	}
 	p.fence()
 	if p.in.MustRing() {
 		p.bell.Ring()
+		if p.stream.Yield {
+			runtime.Gosched()
+		}
 	}
 	return err
 }

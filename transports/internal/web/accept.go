@@ -29,11 +29,15 @@ type Acceptor struct {
 // Refuse answers a request that does not become a session, and logs why.
 func (a *Acceptor) Refuse(w http.ResponseWriter, r *http.Request, code int, err error) {
 	a.Log(r, err)
-	Answer(w, code, err.Error())
+	Answer(w, r, code, err.Error())
 }
 
 // Answer answers with a status and a line of text.
-func Answer(w http.ResponseWriter, code int, text string) {
+func Answer(w http.ResponseWriter, r *http.Request, code int, text string) {
+	if r.ProtoMajor < 2 && r.ContentLength != 0 { // a body that may have no end: it is not read before the answer
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		w.Header().Set("Connection", "close")
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, "corechan: "+text, code)
 }
@@ -79,7 +83,7 @@ func (a *Acceptor) Greet(r *http.Request, transport string, rw io.ReadWriter) (*
 	l := p.Link()
 	l.Transport, l.Context, l.Peer = transport, r.Context(), a.peer(r)
 	var s *engine.Session
-	_, err = hello.Greet(rw, Hello(a.Engine), false, func(said hello.Hello) (err error) {
+	_, err = hello.Greet(rw, hello.Ours(a.Engine, &a.Ring), false, func(said hello.Hello) (err error) {
 		l.PeerLimits = said.Announced
 		s, err = engine.NewSession(a.Engine, l)
 		return err
@@ -92,6 +96,22 @@ func (a *Acceptor) Greet(r *http.Request, transport string, rw io.ReadWriter) (*
 		return nil, nil, err
 	}
 	return s, p, nil
+}
+
+// Bound has f called if ctx ends before stop is. stop reports whether f was not called; if it was, it has returned.
+func Bound(ctx context.Context, f func()) (stop func() bool) {
+	called := make(chan struct{})
+	undo := context.AfterFunc(ctx, func() {
+		defer close(called)
+		f()
+	})
+	return func() bool {
+		if undo() {
+			return true
+		}
+		<-called
+		return false
+	}
 }
 
 // Run serves a session until its stream has come to its end.
@@ -108,10 +128,4 @@ func (a *Acceptor) Run(r *http.Request, s *engine.Session, p *pump.Pump, stream 
 		}
 	}()
 	a.Serve(s.Context(), s)
-}
-
-// Hello is what this side says in the handshake.
-func Hello(e *engine.Engine) hello.Hello {
-	l := e.Limits()
-	return hello.Hello{Announced: engine.Announced{Window: l.Window, MaxMessage: l.MaxMessage}}
 }

@@ -14,6 +14,10 @@ var (
 	ErrNotCorechan = errors.New("no corechan endpoint")
 	// ErrUnauthorized is a server, or a proxy before it, that wants other credentials: its status is 401, 403 or 407.
 	ErrUnauthorized = errors.New("not authorized")
+	// ErrUnavailable is a server, or a proxy before it, that cannot serve now: 408, 429, or 5xx.
+	ErrUnavailable = errors.New("not available now")
+	// ErrNoAnswer is a server, or a proxy before it, that has taken the request and does not answer in time.
+	ErrNoAnswer = errors.New("the request was taken and not answered; a proxy may wait for its end")
 	// ErrHTTP1 is a server, or a proxy before it, that speaks only HTTP/1.
 	ErrHTTP1 = errors.New("only HTTP/1 is spoken there")
 )
@@ -56,11 +60,13 @@ func (e *StatusError) hint() string {
 
 // Unwrap returns the sentinel that goes with the status.
 func (e *StatusError) Unwrap() error {
-	switch e.Code {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+	switch {
+	case e.Code == http.StatusUnauthorized || e.Code == http.StatusForbidden || e.Code == http.StatusProxyAuthRequired:
 		return ErrUnauthorized
-	case http.StatusUpgradeRequired, http.StatusHTTPVersionNotSupported:
+	case e.Code == http.StatusUpgradeRequired || e.Code == http.StatusHTTPVersionNotSupported:
 		return ErrHTTP1
+	case e.Code == http.StatusRequestTimeout || e.Code == http.StatusTooManyRequests || e.Code >= 500:
+		return ErrUnavailable
 	}
 	return ErrNotCorechan
 }
