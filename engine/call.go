@@ -20,6 +20,11 @@ import (
 //
 // Calls may run at the same time on one Sender; their answers come in any order.
 func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp) error {
+	return CallWith(ctx, to, req, reply, resp, nil)
+}
+
+// CallWith is Call with options for the request.
+func CallWith[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp, o *SendOptions) error {
 	if to.end == nil {
 		return errZero
 	}
@@ -33,7 +38,7 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 		}
 	}
 	if _, ok := to.end.p.owner.(*Session); !ok || to.end.into.Load() != nil {
-		return callWithin(ctx, to, req, reply, resp)
+		return callWithin(ctx, to, req, reply, resp, o)
 	}
 	c := newCall(enc)
 	if by, ok := ctx.Deadline(); ok {
@@ -42,16 +47,23 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 		}
 	}
 	*reply = Sender[Resp]{end: &c.s}
-	err = sendMessage(ctx, to.end, req)
+	err = sendWith(ctx, to, req, o)
 	*reply = Sender[Resp]{}
 	if err == nil {
 		err = c.wait(ctx, func(payload []byte, l letter) error { return decodeAnswer(ctx, &c.r, payload, l, resp) })
 	}
 	c.free()
 	if err == errCameHome { //nolint:errorlint // never wrapped
-		return callWithin(ctx, to, req, reply, resp)
+		return callWithin(ctx, to, req, reply, resp, o)
 	}
 	return err
+}
+
+func sendWith[T any](ctx context.Context, to Sender[T], v *T, o *SendOptions) error {
+	if o == nil {
+		return sendMessage(ctx, to.end, v)
+	}
+	return to.SendWith(ctx, v, o)
 }
 
 func decodeAnswer[T any](ctx context.Context, r *recvEnd, payload []byte, l letter, v *T) error {
@@ -66,10 +78,10 @@ func decodeAnswer[T any](ctx context.Context, r *recvEnd, payload []byte, l lett
 }
 
 // callWithin is Call where the request does not leave the process.
-func callWithin[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp) error {
+func callWithin[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp, o *SendOptions) error {
 	r, s := Pipe[Resp]()
 	*reply = s
-	err := to.Send(ctx, req)
+	err := to.SendWith(ctx, req, o)
 	*reply = Sender[Resp]{}
 	if err == nil {
 		if err = r.Receive(ctx, resp); errors.Is(err, io.EOF) {

@@ -31,6 +31,8 @@ type Cargo struct {
 	within, descriptors bool
 	refusing            bool // it is collected only to be refused
 	items               []item
+	// made are the files and connections that fields have taken, in case the message is refused after all.
+	made []io.Closer
 }
 
 // An item is one value that is carried.
@@ -45,6 +47,7 @@ type item struct {
 	// value is a foreign stream, whose bytes are moved to and from the ends that stay.
 	value *foreign
 	file  Attachment // a descriptor, or a local value
+	gift  io.Closer  // see Carried.Gift
 	// err says why what came cannot be used.
 	err   error
 	taken bool
@@ -358,6 +361,8 @@ func (c *Cargo) sent() {
 	for i := range c.items {
 		it := &c.items[i]
 		switch {
+		case it.gift != nil:
+			_ = it.gift.Close()
 		case it.kind == kindHome:
 		case it.again:
 			it.s.given.Store(true)
@@ -503,12 +508,21 @@ func (s *sendEnd) trySendCargo(ctx context.Context, c *Cargo, m Message, encoded
 	}
 	if m == nil {
 		n = copy(b[table:], encoded)
-	} else if n, err = marshal(m, b[table:], s.maxMessage-table); err != nil {
-		var large *LimitError
-		if errors.As(err, &large) { // the limit is of both
-			return s.tooLarge(table + int(large.Got))
+	} else {
+		var grown []byte
+		n, grown, err = marshal(m, b[table:], s.maxMessage-table)
+		if err != nil {
+			var large *LimitError
+			if errors.As(err, &large) { // the limit is of both
+				return s.tooLarge(table + int(large.Got))
+			}
+			return err
 		}
-		return err
+		if grown != nil {
+			committed = true
+			s.abort()
+			return s.trySendCargo(ctx, c, nil, grown, flags)
+		}
 	}
 	if n < len(encoded) {
 		return s.tooLarge(table + len(encoded))

@@ -20,7 +20,7 @@ func (p *port) unpack(h header, payload []byte, carrying string) (c *Cargo, mess
 		return nil, payload, nil
 	}
 	c = cargos.Get().(*Cargo)
-	*c = Cargo{in: true, carrying: carrying, items: slices.Grow(c.items, n)[:n]}
+	*c = Cargo{in: true, carrying: carrying, items: slices.Grow(c.items, n)[:n], made: c.made}
 	beside := 0
 	for i := range c.items {
 		e, err := readEntry(payload[i*entrySize:])
@@ -290,6 +290,10 @@ func (c *Cargo) drop() {
 		c.items[i].uncount()
 		c.items[i].refuse()
 	}
+	for _, made := range c.made {
+		_ = made.Close()
+	}
+	c.made = nil
 }
 
 func (it *item) uncount() {

@@ -34,32 +34,37 @@ func (s *sendEnd) sendPlain(ctx context.Context, m Message) error {
 			s.abort() // MarshalMsg failed or panicked
 		}
 	}()
-	n, err := marshal(m, b, s.maxMessage)
+	n, grown, err := marshal(m, b, s.maxMessage)
 	if err != nil {
 		return err
 	}
 	committed = true
+	if grown != nil {
+		s.abort()
+		return s.sendBytes(ctx, grown)
+	}
 	s.commit(n)
 	return nil
 }
 
-// marshal encodes m into b, and returns how many bytes it took. most is what a message may take.
-func marshal(m Message, b []byte, most int) (int, error) {
+// marshal encodes m into b, and returns how many bytes it took. most is what a message may take. If b was too small, as Msgsize is an
+// estimate for some types, what was encoded is in grown.
+func marshal(m Message, b []byte, most int) (n int, grown []byte, err error) {
 	out, err := m.MarshalMsg(b[:0])
 	if err != nil {
-		return 0, fmt.Errorf("engine: encode %T: %w", m, err)
+		return 0, nil, fmt.Errorf("engine: encode %T: %w", m, err)
 	}
-	n := len(out)
+	n = len(out)
 	if n > len(b) {
 		if n <= most {
-			return 0, fmt.Errorf("engine: encode %T: it takes %d bytes, and its Msgsize says %d", m, n, len(b))
+			return n, out, nil
 		}
-		return 0, tooLarge(n, most)
+		return 0, nil, tooLarge(n, most)
 	}
 	if n != 0 && &out[0] != &b[0] { // it was appended somewhere else
 		copy(b, out)
 	}
-	return n, nil
+	return n, nil, nil
 }
 
 // sendOther sends what is not plain: v is a pointer to the end's type.
@@ -91,7 +96,8 @@ func (c *Cargo) recycle() {
 		return
 	}
 	clear(c.items)
-	*c = Cargo{items: c.items[:0]}
+	clear(c.made)
+	*c = Cargo{items: c.items[:0], made: c.made[:0]}
 	cargos.Put(c)
 }
 
@@ -124,8 +130,11 @@ func (s *sendEnd) sendThis(ctx context.Context, v any, o *SendOptions) error {
 	}
 	c.carrying = s.codec
 	c.within, c.descriptors = s.link()
-	if s.enc.mode == byReflection {
+	switch s.enc.mode {
+	case byReflection:
 		return s.sendReflected(ctx, c, v, flags)
+	case byPacker:
+		return s.sendPacked(ctx, c, v, flags)
 	}
 	switch m := v.(type) {
 	case *Raw:
@@ -281,7 +290,7 @@ func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
 		raw := v.(*Raw)
 		*raw = append((*raw)[:0], payload...)
 		return nil
-	case byMethods, byCarrier:
+	case byMethods, byCarrier, byPacker:
 		if enc.check {
 			private := inboxes.Get() // what was checked must not change
 			defer inboxes.Put(private)
@@ -291,12 +300,17 @@ func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
 				return malformed(v, err, 0)
 			}
 		}
+		if enc.mode == byPacker {
+			return unpackMessage(payload, c, v)
+		}
 		if rest, err := v.(Message).UnmarshalMsg(payload); err != nil || len(rest) != 0 {
 			return malformed(v, err, len(rest))
 		}
 		if m, ok := v.(Carrier); ok {
 			if c == nil {
-				c = &Cargo{in: true}
+				c = cargos.Get().(*Cargo)
+				c.in = true
+				defer c.recycle()
 			}
 			if err := m.Carry(c); err != nil {
 				if errors.Is(err, ErrMalformed) {

@@ -93,6 +93,11 @@ func (e *encoding) refuse(v any) {
 	switch m, ok := v.(Carrier); {
 	case e.mode == byReflection:
 		_, _ = e.appendReflected(&c, nil, v)
+	case e.mode == byPacker:
+		_, _ = v.(Packer).Pack(nil, &c)
+		if m, ok := v.(interface{ Carry(c *Cargo) error }); ok {
+			_ = m.Carry(&c)
+		}
 	case ok:
 		_ = m.Carry(&c)
 	}

@@ -65,6 +65,7 @@ type Session struct {
 	draining atomic.Bool
 
 	running sync.Mutex // while a loop is chosen; before all others
+	locals  sync.Map
 }
 
 // An acceptor waits for a channel of a name.
@@ -116,6 +117,19 @@ func (s *Session) Peer() Peer { return s.link.Peer }
 
 // Transport returns the name of the session's transport: "shm", "inmem".
 func (s *Session) Transport() string { return s.link.Transport }
+
+// Logger returns the logger of the session's engine; never nil.
+func (s *Session) Logger() *slog.Logger { return s.log }
+
+// Local returns what a package keeps with the session under a key, of a type of its own: what the first call has made, of
+// which there may be several at once and one counts. It lives as long as the session's memory.
+func (s *Session) Local(key any, first func() any) any {
+	if v, ok := s.locals.Load(key); ok {
+		return v
+	}
+	v, _ := s.locals.LoadOrStore(key, first())
+	return v
+}
 
 // Descriptors reports whether what has a descriptor is handed over as one: the peer is on this machine, and the transport can.
 func (s *Session) Descriptors() bool { return s.link.Descriptors }

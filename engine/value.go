@@ -13,7 +13,8 @@ import (
 	"github.com/corechan/corechan/fd"
 )
 
-// A Carried is a field of a Message that is carried beside it: V is a byte stream or something with a descriptor.
+// A Carried is a field of a Message that is carried beside it: V is a byte stream or something with a descriptor. Types whose methods
+// corechan gen writes need it not: see [Packer].
 //
 //	type Upload struct {
 //		Name string
@@ -27,8 +28,11 @@ import (
 // closes, its own. What has none, or goes further, is moved byte by byte, as long as it lasts: then it is the message's from
 // Send on, and is closed at the end if T has a Close.
 type Carried[T any] struct {
-	V   T
-	key uint32
+	V T
+	// Gift says that what has a descriptor is the message's too from Send on: the sender's own is closed when it is not needed any
+	// more.
+	Gift bool
+	key  uint32
 }
 
 // Carry implements what a Carrier needs of its fields.
@@ -53,7 +57,22 @@ func (v *Carried[T]) Carry(c *Cargo) error {
 		v.key = newKey()
 	}
 	_, err := c.addValue(v.V, reflect.TypeFor[T](), v.key)
+	if err == nil && v.Gift {
+		c.gift(v.V)
+	}
 	return err
+}
+
+// gift has the value that was added last closed when it is not needed any more.
+func (c *Cargo) gift(v any) {
+	it := &c.items[len(c.items)-1]
+	switch closer, ok := v.(io.Closer); {
+	case !ok:
+	case it.kind == kindDescriptor:
+		it.gift = closer
+	case it.value != nil && !c.within:
+		it.value.closer = closer
+	}
 }
 
 // MarshalMsg implements msgp.Marshaler. Carry comes first.
@@ -232,6 +251,7 @@ func (c *Cargo) takeValue(ref uint32, t reflect.Type) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	descriptor := it.file != nil
 	v, err := it.asValue(t)
 	if err != nil {
 		return nil, err
@@ -239,6 +259,9 @@ func (c *Cargo) takeValue(ref uint32, t reflect.Type) (any, error) {
 	if !reflect.TypeOf(v).AssignableTo(t) {
 		closeValue(v)
 		return nil, fmt.Errorf("%w: reference %d is a %T, and the field a %v", ErrMalformed, ref, v, t)
+	}
+	if closer, ok := v.(io.Closer); ok && descriptor {
+		c.made = append(c.made, closer)
 	}
 	return v, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -17,9 +16,6 @@ import (
 	"github.com/corechan/corechan/transports/inmem"
 	"github.com/corechan/corechan/transports/tls"
 )
-
-// errUsage is a combination of flags that makes no sense.
-var errUsage = errors.New("wrong usage")
 
 type gatewayCmd struct {
 	Serve   gatewayServeCmd   `cmd:"" help:"Offer raw endpoints under names, to peers over any transport."`

@@ -1,4 +1,5 @@
-// Command corechan measures what corechan does on this machine, says what the machine offers, and connects raw endpoints.
+// Command corechan generates the code of messages, measures what corechan does on this machine, says what the machine offers, and
+// connects raw endpoints.
 package main
 
 import (
@@ -26,6 +27,9 @@ const (
 	exitInterrupted = 130 // as a shell reports Ctrl-C
 )
 
+// errUsage is a command line that is wrong.
+var errUsage = errors.New("wrong usage")
+
 type cli struct {
 	Perf struct {
 		Pingpong pingpongCmd `cmd:"" set:"wait=spin; over h2 and ws block" help:"Measure round trips."`
@@ -35,9 +39,12 @@ type cli struct {
 		Idle     idleCmd     `cmd:"" help:"Measure what idle sessions cost, and how evenly busy ones are served."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
-	Gateway gatewayCmd `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
-	Doctor  doctorCmd  `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Gen     genCmd        `cmd:"" help:"Generate the code of messages and services from Go source."`
+	Ls      lsCmd         `cmd:"" help:"List the services that a process serves, with their methods."`
+	Call    callMethodCmd `cmd:"" help:"Call a method of a service, with JSON."`
+	Gateway gatewayCmd    `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
+	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
+	Version versionCmd    `cmd:"" help:"Print the version."`
 }
 
 const description = `Channels between processes on one machine, at the speed of a shared cache line.

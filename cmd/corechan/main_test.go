@@ -50,7 +50,7 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		command string
 		says    []string
 	}{
-		{"", []string{"perf pingpong", "perf stream", "perf call", "perf fd", "perf idle", "doctor", "version", "130"}},
+		{"", []string{"perf pingpong", "perf stream", "perf call", "perf fd", "perf idle", "gen", "doctor", "version", "130"}},
 		{"perf", []string{"pingpong", "stream", "call", "fd", "idle"}},
 		{"perf pingpong", []string{
 			"--transport", "--size", "--count", "--seconds", "--wait", "--cores", "--mode", "--lane", "--ring", "--runs", "--json",
@@ -64,9 +64,12 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		{"perf fd", []string{
 			"--size", "--count", "--seconds", "--wait", "--cores", "--ring", "--runs", "--json", "Default: block", "Examples:", "ratio_p50",
 		}},
+		{"gen", []string{"--check", "--tests", "--json", "Examples:", "//corechan:message", "go:generate"}},
 		{"perf idle", []string{
 			"--transport", "--sessions", "--busy", "--seconds", "--wait", "--json", "Default: 10000", "Examples:", "rss_bytes", "slowest_ratio",
 		}},
+		{"ls", []string{"--json", "--timeout", "Examples:"}},
+		{"call", []string{"--header", "--timeout", "Examples:", "base64", "<service.method>"}},
 		{"doctor", []string{"--json", "--brief", "Examples:"}},
 		{"version", []string{"version"}},
 	} {

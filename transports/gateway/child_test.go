@@ -106,10 +106,7 @@ func TestAGatewayThatIsKilled(t *testing.T) {
 				roundTrip(t, c, "it goes on")
 			}
 			// Nobody is there: clients are told.
-			next := netDial(t, addr)
-			if _, err := next.Read(make([]byte, 1)); !isReset(err) {
-				t.Errorf("it reads %v", err)
-			}
+			wantReset(t, addr)
 			if st := n.Stats()[0]; st.Failed != 1 || st.Total != 1 {
 				t.Errorf("%+v", st)
 			}

@@ -15,9 +15,6 @@ import (
 	"github.com/corechan/corechan/transports/gateway"
 )
 
-// hold serves a connection until the test ends it: it echoes nothing.
-func hold(c halfCloser) { _, _ = io.Copy(io.Discard, c) }
-
 func abort(c net.Conn) {
 	_ = c.(*net.TCPConn).SetLinger(0)
 	_ = c.Close()

@@ -46,12 +46,15 @@ func (c *connection) handOver(ctx context.Context, upstream net.Conn, id uint64,
 		g.handed.lookNow()
 	})
 	err = g.handed.wait(ctx, id)
-	if err != nil {
+	var rep *report
+	if err == nil {
+		rep = lastWord(ctx, reported)
+	} else {
 		err = fmt.Errorf("%w; it was handed over and goes on", err)
 	}
 	stop()
 	wg.Wait()
-	if rep := <-reported; rep != nil && rep.Sent >= 0 && rep.Received >= 0 {
+	if rep != nil && rep.believable() {
 		c.sent, c.received = rep.Sent, rep.Received
 		c.offer.sent.Add(rep.Sent)
 		c.offer.received.Add(rep.Received)
@@ -60,6 +63,28 @@ func (c *connection) handOver(ctx context.Context, upstream net.Conn, id uint64,
 		}
 	}
 	c.ended(err)
+}
+
+// believable reports whether the bytes of a report can be: what a peer says must not make a counter run over.
+func (r *report) believable() bool {
+	const most = 1 << 50
+	return r.Sent >= 0 && r.Sent <= most && r.Received >= 0 && r.Received <= most
+}
+
+// reportTime is how long a report may take once the connection is closed.
+const reportTime = time.Second
+
+// lastWord returns the report, or nil if none comes in time.
+func lastWord(ctx context.Context, reported <-chan *report) *report {
+	t := time.NewTimer(reportTime)
+	defer t.Stop()
+	select {
+	case rep := <-reported:
+		return rep
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 // cut bounds what a peer gets into the log.

@@ -135,16 +135,15 @@ func TestPgbenchRunsThroughTheGateway(t *testing.T) {
 	})
 }
 
-// onWays calls f with the address of a local port that leads to the server, by its unix socket and its port, in each way.
+// onWays calls f with the address of a local port that leads to the server, by its unix socket and its port.
 func (p *postgres) onWays(t *testing.T, f func(t *testing.T, to net.Addr)) {
-	for _, endpoint := range []string{"unix:" + p.socket(), p.tcp.String()} {
-		network, _, _ := strings.Cut(endpoint, ":/")
-		if network != "unix" {
-			network = "tcp"
-		}
-		t.Run(network, func(t *testing.T) {
-			onServerWays(t, func(t *testing.T, l link, proxied bool) {
-				o := must(gateway.ParseOffer("pg=" + endpoint))
+	for _, test := range []struct {
+		name, endpoint string
+		over           link
+	}{{"unix", "unix:" + p.socket(), overShm}, {"unix", "unix:" + p.socket(), overTLS}, {"tcp", p.tcp.String(), overTCP}} {
+		t.Run(test.name, func(t *testing.T) {
+			onWaysOf(t, []link{test.over}, func(t *testing.T, l link, proxied bool) {
+				o := must(gateway.ParseOffer("pg=" + test.endpoint))
 				o.Proxied = proxied
 				s := serve(t, l, o)
 				f(t, s.listen(s.connector(), "tcp", "pg"))

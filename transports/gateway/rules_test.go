@@ -81,7 +81,8 @@ func TestRulesAdmitAndRefuse(t *testing.T) {
 				t.Error(err)
 			}
 			s.log.line(t, lineRefused, "offer=x", "forbidden by the offer's rules", test.says)
-			if st := s.stats(); st.Refused != 1 || st.Open != 0 || b.accepted() != 0 {
+			eventually(t, "its place is free", func() bool { return s.stats().Open == 0 })
+			if st := s.stats(); st.Refused != 1 || b.accepted() != 0 {
 				t.Errorf("%+v", st)
 			}
 			if len(list) != 0 {

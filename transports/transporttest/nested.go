@@ -249,9 +249,9 @@ func testAnEndIsGivenAwayOnce(t *T) {
 
 // testWhoWaitsForAnEndThatIsGivenAwayTakesNothing gives ends away that others use at that time: what comes is the new owner's.
 func testWhoWaitsForAnEndThatIsGivenAwayTakesNothing(t *T) {
-	l := t.connect()
 	for _, how := range []string{"Receive", "Lease", "Select", "Read"} {
 		t.sub(how, func(t *T) {
+			l := t.connect()
 			s, r := channel[engine.Raw](t, l.B, l.A)
 			m := engine.Raw("x")
 			body, write := engine.Stream()
@@ -298,6 +298,7 @@ func testWhoWaitsForAnEndThatIsGivenAwayTakesNothing(t *T) {
 		})
 	}
 	t.sub("Write", func(t *T) {
+		l := t.connect()
 		read, write := engine.Stream()
 		got := result(func() string { b, _ := io.ReadAll(read); return string(b) })
 		_, err := io.WriteString(write, "begin, ")
@@ -355,10 +356,10 @@ func wantParcel(t *T, r engine.Receiver[parcel], id uint64) {
 
 // testAnEndThatItsOtherSideHasEndedCanBeGivenAway sends ends that have ended, which its owner cannot know: they arrive as that.
 func testAnEndThatItsOtherSideHasEndedCanBeGivenAway(t *T) {
-	l := t.connect()
 	reason := &engine.ChannelError{Code: 320, Text: "no more"}
 	for _, w := range []string{"opened", "given"} {
 		t.sub(w, func(t *T) {
+			l := t.connect()
 			s, r := channel[note](t, l.A, l.B)
 			if w == "given" {
 				p, q := engine.Pipe[note]()
@@ -370,6 +371,7 @@ func testAnEndThatItsOtherSideHasEndedCanBeGivenAway(t *T) {
 			t.wantReason(sendUntilEnd(t.ctx, got), reason.Code, reason.Text)
 		})
 	}
+	l := t.connect()
 	r, s := engine.Pipe[note]()
 	t.check(s.CloseWith(reason))
 	t.wantReason(r.Receive(t.ctx, &note{}), reason.Code, reason.Text)
@@ -540,13 +542,13 @@ func testALaneCarriesNothing(t *T) {
 	}
 	l := t.connect()
 	t.polled(l.B)
+	opened, accepted := channel[note](t, l.A, l.B) // before the lane, which has its name
 	s, err := engine.OpenLane[parcel](t.ctx, l.A, "x", nil)
 	t.check(err)
 	replies, reply := engine.Pipe[note]()
 	feed, out := engine.Pipe[note]()
 	body, write := engine.Stream()
 	read, sink := engine.Stream()
-	opened, accepted := channel[note](t, l.A, l.B)
 	_, path := contents(t, 100)
 	file, err := os.Open(path)
 	t.check(err)
