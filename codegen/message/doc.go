@@ -2,7 +2,9 @@
 // generator; Carry, Pack and Unpack for what is carried beside a message; sizes that hold; views; tests.
 //
 //	shape.go    what a type is on the wire
-//	world.go    which types get methods, and what they contain
+//	world.go    which types get methods
+//	trait.go    what types contain: what is carried, themselves
+//	generic.go  type parameters
 //	fields.go   fields and their tags
 //	check.go    what cannot be encoded, by name
 //	synth.go    the source that msgp's parser gets

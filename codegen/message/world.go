@@ -56,16 +56,6 @@ func (k *kept) params() string {
 	return "[" + s[2:] + "]"
 }
 
-// A trait is what is within a type, at any depth.
-type trait struct {
-	// refs: values that keep their own number. The type has, or gets, Carry.
-	refs bool
-	// raws: values that do not. The type has, or gets, Pack and Unpack in the place of msgp's methods.
-	raws bool
-	// itself: the type contains itself.
-	itself bool
-}
-
 // local returns the kept type that t is, nil if it is none.
 func (w *world) local(t types.Type) *kept {
 	n, ok := types.Unalias(t).(*types.Named)
@@ -85,61 +75,6 @@ func isPacker(n *types.Named) bool { return has(n, "Pack") && has(n, "Unpack") }
 
 func (w *world) marked(o *types.TypeName) bool {
 	return slices.ContainsFunc(w.p.KindsOf(o), func(k source.Kind) bool { return k == source.Message || k == source.Error })
-}
-
-// pointerTo returns T if the constraint of p is an interface of *T with msgp's methods.
-func (w *world) pointerTo(p *types.TypeParam) *types.TypeParam {
-	i, ok := p.Constraint().Underlying().(*types.Interface)
-	if !ok {
-		return nil
-	}
-	methods := types.NewMethodSet(i)
-	for _, m := range []string{"MarshalMsg", "UnmarshalMsg", "Msgsize"} {
-		if methods.Lookup(nil, m) == nil {
-			return nil
-		}
-	}
-	return core(i)
-}
-
-// core returns T if the interface admits *T only.
-func core(i *types.Interface) *types.TypeParam {
-	for e := range i.EmbeddedTypes() {
-		switch e := types.Unalias(e).(type) {
-		case *types.Pointer:
-			if t, ok := types.Unalias(e.Elem()).(*types.TypeParam); ok {
-				return t
-			}
-		case *types.Union:
-			if e.Len() == 1 {
-				if p, ok := types.Unalias(e.Term(0).Type()).(*types.Pointer); ok {
-					if t, ok := types.Unalias(p.Elem()).(*types.TypeParam); ok {
-						return t
-					}
-				}
-			}
-		default:
-			if inner, ok := e.Underlying().(*types.Interface); ok {
-				if t := core(inner); t != nil {
-					return t
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// pointerOf returns the parameter of the same type declaration that is a pointer to t.
-func (w *world) pointerOf(t *types.TypeParam) *types.TypeParam {
-	for _, k := range w.kept {
-		for i := range k.named.TypeParams().Len() {
-			p := k.named.TypeParams().At(i)
-			if p != t && w.pointerTo(p) == t {
-				return p
-			}
-		}
-	}
-	return nil
 }
 
 // newWorld finds out which types get methods.
@@ -256,118 +191,5 @@ func (w *world) reach(t types.Type, seen map[types.Type]bool) {
 		for _, f := range w.fields(u) {
 			w.reach(f.v.Type(), seen)
 		}
-	}
-}
-
-// within reports whether a type contains itself.
-func (w *world) within(n *types.Named) bool {
-	seen := map[types.Type]bool{}
-	var visit func(t types.Type) bool
-	visit = func(t types.Type) bool {
-		t = types.Unalias(t)
-		if x, ok := t.(*types.Named); ok {
-			if x.Origin() == n && len(seen) > 0 {
-				return true
-			}
-			t = x.Origin()
-		}
-		if seen[t] {
-			return false
-		}
-		seen[t] = true
-		switch w.of(t) {
-		case raw, ref, clock, number, binary, textual:
-			return false
-		case own:
-			if x := t.(*types.Named); x.Obj().Pkg().Path() != w.p.Path {
-				return false
-			}
-		}
-		switch u := t.Underlying().(type) {
-		case *types.Pointer:
-			return visit(u.Elem())
-		case *types.Slice:
-			return visit(u.Elem())
-		case *types.Array:
-			return visit(u.Elem())
-		case *types.Map:
-			return visit(u.Elem())
-		case *types.Struct:
-			return slices.ContainsFunc(w.fields(u), func(f field) bool { return visit(f.v.Type()) })
-		}
-		return false
-	}
-	return visit(n)
-}
-
-// traitOf returns what is within a type.
-func (w *world) traitOf(t types.Type) trait {
-	t = types.Unalias(t)
-	if known, ok := w.traits[t]; ok {
-		return *known // of one that is being looked at: what is known so far, which is enough
-	}
-	found := &trait{}
-	w.traits[t] = found
-	add := func(t types.Type) {
-		inner := w.traitOf(t)
-		found.refs, found.raws = found.refs || inner.refs, found.raws || inner.raws
-	}
-	switch w.of(t) {
-	case ref:
-		found.refs = true
-		return *found
-	case raw:
-		found.raws = true
-		return *found
-	case own:
-		n := t.(*types.Named)
-		if has(n, "Carry") || isPacker(n) {
-			found.refs, found.raws = has(n, "Carry"), isPacker(n)
-			return *found
-		}
-		if has(n, "MarshalMsg") {
-			return *found
-		}
-	case scalar, text, blob, blobArray, clock, span, number, counter, whatever, binary, textual, param, impossible:
-		return *found
-	}
-	switch u := t.Underlying().(type) {
-	case *types.Pointer:
-		add(u.Elem())
-	case *types.Slice:
-		add(u.Elem())
-	case *types.Array:
-		add(u.Elem())
-	case *types.Map:
-		add(u.Elem())
-	case *types.Struct:
-		for _, f := range w.fields(u) {
-			add(f.v.Type())
-		}
-	}
-	return *found
-}
-
-// settle finds out what is within the kept types: of those that contain each other, what is within one is within all.
-func (w *world) settle() {
-	for changed := true; changed; {
-		changed = false
-		clear(w.traits)
-		for _, k := range w.order {
-			w.traits[k.named] = &k.trait
-		}
-		for _, k := range w.order {
-			before := k.trait
-			delete(w.traits, k.named)
-			t := w.traitOf(k.named)
-			k.refs, k.raws = k.refs || t.refs, k.raws || t.raws
-			w.traits[k.named] = &k.trait
-			changed = changed || k.trait != before
-		}
-	}
-	clear(w.traits) // some were found while others were not known
-	for _, k := range w.order {
-		w.traits[k.named] = &k.trait
-		k.itself = w.within(k.named)
 	}
 }

@@ -103,6 +103,9 @@ func Load(ctx context.Context, cfg *Config, patterns ...string) ([]*Package, Pro
 	if err != nil {
 		return nil, nil, fmt.Errorf("load %s: %w", strings.Join(patterns, " "), err)
 	}
+	if len(loaded) == 0 && len(named) == 0 {
+		return nil, nil, fmt.Errorf("%s: no Go package in %s; run this in a module, or name packages or files", strings.Join(patterns, " "), dir)
+	}
 	var problems Problems
 	var ps []*Package
 	shared := files{}
@@ -115,6 +118,15 @@ func Load(ctx context.Context, cfg *Config, patterns ...string) ([]*Package, Pro
 		}
 	}
 	slices.SortFunc(ps, func(a, b *Package) int { return cmp.Compare(a.Path, b.Path) })
+	for path := range named {
+		in := func(p *Package) bool {
+			return slices.ContainsFunc(p.Files, func(f *File) bool { return f.Path == path })
+		}
+		if len(problems) == 0 && !slices.ContainsFunc(ps, in) {
+			problems.Addf(token.Position{Filename: path}, "set GOOS or GOFLAGS=-tags=... so that it is, or change its name or its //go:build line",
+				"this file is not part of a package as it is built here")
+		}
+	}
 	return ps, problems, nil
 }
 
@@ -162,7 +174,10 @@ func (p *Package) fill(l *packages.Package, named map[string]bool, problems *Pro
 			continue // what follows from the first
 		}
 		reported[pos.Filename] = true
-		remedy := "correct it; what does not parse is not generated for"
+		remedy := ""
+		if e.Kind == packages.ParseError {
+			remedy = "correct it; what does not parse is not generated for"
+		}
 		if missing {
 			remedy = "correct the path, or run go mod tidy"
 			path, _, _ = strings.Cut(path, " ")

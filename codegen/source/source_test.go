@@ -175,3 +175,20 @@ func TestTypeErrorsHaveTheirPlace(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestWhatIsNotThereIsNamed(t *testing.T) {
+	dir := module(t, map[string]string{"a.go": "package a\n", "a_windows.go": "package a\n\ntype A struct{}\n", "empty/x.txt": ""})
+	_, problems := load(t, dir, "a_windows.go")
+	if s := problems.Error(); !strings.Contains(s, "a_windows.go: this file is not part of a package as it is built here: set GOOS") {
+		t.Error(s)
+	}
+	_, problems = load(t, dir, "./empty")
+	if s := problems.Error(); !strings.Contains(s, "no Go files") {
+		t.Error(s)
+	}
+	for _, patterns := range [][]string{{"none.go"}, {"./..."}} {
+		if _, _, err := source.Load(t.Context(), &source.Config{Dir: filepath.Join(dir, "empty")}, patterns...); err == nil {
+			t.Errorf("%v: no error", patterns)
+		}
+	}
+}
