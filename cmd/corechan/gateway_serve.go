@@ -87,8 +87,8 @@ func (c *gatewayServeCmd) Run(a *app) error {
 			return err
 		}
 		listeners = append(listeners, ln)
-		if strings.HasPrefix(ln.Addr(), "tcp://") {
-			fmt.Fprintf(a.stderr, "%s is neither encrypted nor authenticated: tokens and bytes can be read on the way\n", ln.Addr())
+		if scheme, _, _ := strings.Cut(ln.Addr(), "://"); scheme == "tcp" || scheme == "h2c" || scheme == "ws" {
+			fmt.Fprintf(a.stderr, "%s is not encrypted: tokens and bytes can be read on the way\n", ln.Addr())
 		}
 		for _, offer := range offers {
 			fmt.Fprintf(a.stderr, "%s at %s leads to %s\n", offer.Name, ln.Addr(), offer.Upstream)

@@ -137,7 +137,7 @@ func leavesNothing(t *testing.T) {
 }
 
 func TestAGatewayLeadsToItsEndpoint(t *testing.T) {
-	for _, scheme := range []string{"shm", "auto", "unix", "tcp"} {
+	for _, scheme := range []string{"shm", "auto", "unix", "tcp", "h2c", "ws"} {
 		t.Run(scheme, func(t *testing.T) {
 			leavesNothing(t)
 			dir := t.TempDir()
@@ -148,14 +148,18 @@ func TestAGatewayLeadsToItsEndpoint(t *testing.T) {
 				t.Fatal(err)
 			}
 			who := []string{}
-			if scheme == "tcp" {
-				url = "tcp://127.0.0.1:0"
+			remote := scheme == "tcp" || scheme == "h2c" || scheme == "ws"
+			if remote {
+				url = scheme + "://127.0.0.1:0"
+				if scheme != "tcp" {
+					url += "/gateway"
+				}
 				offer += ",token-file=" + tokens
 				who = []string{"--token-file", tokens}
 			}
 			serve := start(t, "gateway", "serve", "--offer", offer, "--listen", url, "--json")
 			serve.err.await(t, "echo at "+scheme+"://")
-			if scheme == "tcp" {
+			if remote {
 				_, after, _ := strings.Cut(serve.err.String(), "echo at ")
 				url, _, _ = strings.Cut(after, " ")
 				serve.err.await(t, "can be read on the way")

@@ -19,7 +19,7 @@ func onWays(t *testing.T, f func(t *testing.T, l link, proxied bool)) { onWaysOf
 
 // onServerWays is onWays for what takes long, with a real server.
 func onServerWays(t *testing.T, f func(t *testing.T, l link, proxied bool)) {
-	onWaysOf(t, []link{overShm, overTCP, overTLS}, f)
+	onWaysOf(t, []link{overShm, overTLS, overH2}, f)
 }
 
 func onWaysOf(t *testing.T, links []link, f func(t *testing.T, l link, proxied bool)) {

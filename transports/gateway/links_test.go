@@ -32,7 +32,9 @@ var (
 	overRemote = link{"remote", false, remotePair}
 	overTCP    = link{"tcp", false, urlPair("tcp")}
 	overTLS    = link{"tls", false, urlPair("tls")}
-	overAll    = []link{overShm, overInmem, overUnix, overRemote, overTCP, overTLS}
+	overH2     = link{"h2", false, urlPair("https")}
+	overWS     = link{"ws", false, urlPair("wss")}
+	overAll    = []link{overShm, overInmem, overUnix, overRemote, overTCP, overTLS, overH2, overWS}
 )
 
 func onLinks(t *testing.T, links []link, f func(t *testing.T, l link)) {
@@ -59,20 +61,23 @@ func newEngine(t testing.TB, c engine.Config) *engine.Engine {
 
 // url returns one at which nobody listens.
 func url(scheme string) string {
-	if scheme == "tcp" || scheme == "tls" {
+	switch scheme {
+	case "tcp", "tls":
 		return scheme + "://127.0.0.1:0"
+	case "https", "wss":
+		return scheme + "://127.0.0.1:0/chan"
 	}
 	return fmt.Sprintf("%s://@gateway-test-%d-%d", scheme, os.Getpid(), names.Add(1))
 }
 
-// urlPair makes sessions by URLs. Over TLS the peer has a certificate for "web".
+// urlPair makes sessions by URLs. With TLS the peer has a certificate for "web".
 func urlPair(scheme string) func(t testing.TB) (a, b *engine.Session, cut func()) {
 	return func(t testing.TB) (a, b *engine.Session, cut func()) {
 		t.Helper()
 		ctx := watchdog(t)
 		listen := &transports.Options{Engine: newEngine(t, engine.Config{})}
 		dial := &transports.Options{Engine: newEngine(t, engine.Config{})}
-		if scheme == "tls" {
+		if scheme == "tls" || scheme == "https" || scheme == "wss" {
 			ca := certtest.NewCA(t)
 			listen.TLS = &stdtls.Config{
 				Certificates: []stdtls.Certificate{ca.Good("gateway")}, ClientCAs: ca.Pool(), ClientAuth: stdtls.RequireAndVerifyClientCert,
@@ -85,7 +90,8 @@ func urlPair(scheme string) func(t testing.TB) (a, b *engine.Session, cut func()
 		b = must(ln.Accept(ctx))
 		return a, b, func() {
 			switch _, addr, _ := strings.Cut(ln.Addr(), "://"); scheme {
-			case "tcp", "tls":
+			case "tcp", "tls", "https", "wss":
+				addr, _, _ = strings.Cut(addr, "/")
 				socktest.CutTCP(t, addr)
 			case "unix":
 				socktest.CutUnix(t, addr)

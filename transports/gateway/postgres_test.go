@@ -140,7 +140,7 @@ func (p *postgres) onWays(t *testing.T, f func(t *testing.T, to net.Addr)) {
 	for _, test := range []struct {
 		name, endpoint string
 		over           link
-	}{{"unix", "unix:" + p.socket(), overShm}, {"unix", "unix:" + p.socket(), overTLS}, {"tcp", p.tcp.String(), overTCP}} {
+	}{{"unix", "unix:" + p.socket(), overShm}, {"unix", "unix:" + p.socket(), overTLS}, {"tcp", p.tcp.String(), overH2}} {
 		t.Run(test.name, func(t *testing.T) {
 			onWaysOf(t, []link{test.over}, func(t *testing.T, l link, proxied bool) {
 				o := must(gateway.ParseOffer("pg=" + test.endpoint))
