@@ -104,6 +104,9 @@ func prepare(sock *fd.FD, o *Options) error {
 			return err
 		}
 	}
+	if err := accept.Spread(sock, o.KeepAlive); err != nil {
+		return err
+	}
 	if o.BusyPoll > 0 {
 		if err := fd.SetBusyPoll(sock.Int(), o.BusyPoll); err != nil {
 			return fmt.Errorf("%w (beyond sysctl net.core.busy_read it needs CAP_NET_ADMIN)", err)

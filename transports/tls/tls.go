@@ -149,7 +149,11 @@ func session(ctx context.Context, conn net.Conn, o *Options, config *tls.Config,
 		_ = s.conn.Close()
 		return nil, fmt.Errorf("%s: %w", conn.RemoteAddr(), err)
 	}
-	err = sock.detach()
+	if err = sock.detach(); err == nil {
+		if err = accept.Spread(sock.fd, o.KeepAlive); err != nil {
+			_ = sock.fd.Close()
+		}
+	}
 	if err == nil && o.UserTimeout > 0 {
 		if err = fd.SetUserTimeout(sock.fd.Int(), o.UserTimeout); err != nil {
 			_ = sock.fd.Close()
