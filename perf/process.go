@@ -47,8 +47,8 @@ type process struct {
 
 // startProcess starts the second process of a run, which inherits what is shared.
 func startProcess(cmd *exec.Cmd, k kind, e *env, all []contestant, s *shared) (*process, error) {
-	files := []*os.File{fdMemory - fdMemory: s.memory, fdFarBell - fdMemory: s.bells[0], fdNearBell - fdMemory: s.bells[1]}
-	far, err := spawn(cmd, append(files, s.far...)) // fdSocket
+	files := append([]*os.File{s.memory, s.bells[0], s.bells[1]}, s.far...) // fdMemory, fdFarBell, fdNearBell, fdSocket
+	far, err := spawn(cmd, files)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func startProcess(cmd *exec.Cmd, k kind, e *env, all []contestant, s *shared) (*
 	return far, nil
 }
 
-// spawn starts a process that serves this one, and inherits these files from fdMemory on.
+// spawn starts a process that serves this one, and inherits these files, as the descriptors from fdMemory on.
 func spawn(cmd *exec.Cmd, files []*os.File) (*process, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
