@@ -263,3 +263,5 @@ func TestListeningWithoutACertificateSaysWhatToDo(t *testing.T) {
 		t.Error("a certificate without its key")
 	}
 }
+
+func TestStormOfConnections(t *testing.T) { socktest.Storm(t, newParty(t).victim()) }
