@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"time"
@@ -21,6 +20,9 @@ type Options struct {
 
 	// Progress, if not nil, is called after each slice of the system.
 	Progress func(Progress)
+
+	// Phase, if not nil, is called by Idle when something begins that takes a while, with a few words.
+	Phase func(string)
 }
 
 // Progress is how far a measurement has come.
@@ -46,6 +48,9 @@ func (o *Options) orDefault() *Options {
 	}
 	if d.Progress == nil {
 		d.Progress = func(Progress) {}
+	}
+	if d.Phase == nil {
+		d.Phase = func(string) {}
 	}
 	return &d
 }
@@ -157,7 +162,8 @@ func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress
 	if err != nil {
 		return r, err
 	}
-	r.rivals = make([]rival, len(s.all)-int(theRivals))
+	r.limits = make([][]float64, len(s.those(asLimit)))
+	r.rivals = make([]rival, len(s.those(asRival)))
 	r.timer = s.env.clock.Overhead()
 	err = s.measure(ctx, r, progress)
 	return r, errors.Join(err, s.close())
@@ -181,14 +187,17 @@ func (s *session) measure(ctx context.Context, r *result, progress func(Progress
 		}
 	}
 	p := s.pace(each)
-	limit := func() error {
-		m, err := s.slice(theLimit, p.counts[theLimit])
-		if err == nil {
-			r.limits = append(r.limits, m.figure)
+	limits := func() error {
+		for i, sub := range s.those(asLimit) {
+			m, err := s.slice(sub, p.counts[sub])
+			if err != nil {
+				return err
+			}
+			r.limits[i] = append(r.limits[i], m.figure)
 		}
-		return err
+		return nil
 	}
-	if err := limit(); err != nil {
+	if err := limits(); err != nil {
 		return err
 	}
 	for i := 0; ; i++ {
@@ -205,19 +214,19 @@ func (s *session) measure(ctx context.Context, r *result, progress func(Progress
 			return err
 		}
 		r.add(m, n)
-		for sub := theRivals; sub < subjects; sub++ {
+		for j, sub := range s.those(asRival) {
 			if m, err = s.slice(sub, p.counts[sub]); err != nil {
 				return err
 			}
-			r.addRival(int(sub-theRivals), m)
+			r.addRival(j, m)
 		}
-		if err := limit(); err != nil {
+		if err := limits(); err != nil {
 			return err
 		}
 		_, done = p.next(i+1, r)
-		ratio, _, _ := r.ratio()
+		ratio, _, _ := r.ratio(0)
 		progress(Progress{
-			Done: done, Slices: len(r.systems), Figure: median(r.systems), Limit: median(r.limits), Ratio: ratio,
+			Done: done, Slices: len(r.systems), Figure: median(r.systems), Limit: median(r.limits[0]), Ratio: ratio,
 		})
 	}
 }
@@ -260,45 +269,4 @@ func (s *session) warm(ctx context.Context, sub subject) (float64, error) {
 			return float64(max(m.elapsed, 1)) / float64(n), nil
 		}
 	}
-}
-
-// pace is how much to do in each slice.
-type pace struct {
-	counts  [maxSubjects]int // messages of a slice; of the system's, when it goes by seconds
-	seconds float64
-	count   int // in all, when it goes by count
-	slices  int // then
-}
-
-func (s *session) pace(each [maxSubjects]float64) pace {
-	c, most := s.config, float64(s.mostInSlice())
-	p := pace{seconds: c.Seconds, count: c.Count}
-	length := min(float64(sliceTime), c.Seconds*float64(time.Second)/leastSlices)
-	if c.Count > 0 {
-		total := float64(c.Count) * each[theSystem]
-		bySize := math.Ceil(float64(c.Count) / most)
-		p.slices = int(min(max(math.Ceil(total/float64(sliceTime)), bySize, leastSlices), float64(c.Count)))
-		length = total / float64(p.slices)
-	}
-	for sub := range each {
-		d := max(length, float64(leastSlice))
-		if subject(sub) == theSystem {
-			d = length
-		}
-		p.counts[sub] = int(min(max(d/max(each[sub], 1), 1), most))
-	}
-	return p
-}
-
-// next returns the messages of system slice i, and which part of all is done before it.
-func (p *pace) next(i int, r *result) (n int, done float64) {
-	if p.count == 0 {
-		done = min(r.seconds/p.seconds, float64(i)/leastSlices, 1)
-		return p.counts[theSystem], done
-	}
-	n = p.count / p.slices
-	if i < p.count%p.slices {
-		n++
-	}
-	return n, float64(i) / float64(p.slices)
 }

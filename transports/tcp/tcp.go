@@ -63,7 +63,7 @@ func session(ctx context.Context, conn net.Conn, o *Options, dialer bool, core i
 		if err := conn.SetDeadline(time.Now().Add(o.HandshakeTimeout)); err != nil {
 			return err
 		}
-		said, err = hello.Greet(conn, hello.Hello{Announced: wire.Announced(o.Engine, &o.Ring)}, dialer, func(hello.Hello) error {
+		said, err = hello.Greet(conn, hello.Ours(o.Engine, &o.Ring), dialer, func(hello.Hello) error {
 			if o.Authorize != nil {
 				return o.Authorize(peer)
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"sync/atomic"
 
 	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/transports/internal/wire"
@@ -63,16 +62,7 @@ func (s *stream) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	p = p[:min(len(p), chunk)]
-	s.sock.gather.Store(true)
-	n, err := s.conn.Write(p)
-	s.sock.gather.Store(false)
-	if err != nil {
-		return n, err
-	}
-	if err := s.Flush(); err != nil && err != wire.ErrAgain { //nolint:errorlint // documented to be bare
-		return n, err
-	}
-	return n, nil
+	return s.conn.Write(p)
 }
 
 // Flush implements wire.Stream.
@@ -98,8 +88,6 @@ type socket struct {
 	dry   bool // nothing is there
 	short bool // the last read emptied the socket
 	reads int  // since the stream's Read began, that brought something
-
-	gather atomic.Bool // writes are kept until flush
 
 	mu   sync.Mutex
 	kept []byte // what the socket has not taken
@@ -161,17 +149,17 @@ func (s *socket) Write(p []byte) (int, error) {
 	if len(s.kept)+len(p) > maxKept {
 		return 0, fmt.Errorf("tls: peer takes nothing and asks for more: %d bytes are kept", len(s.kept))
 	}
-	if len(s.kept) == 0 {
-		s.kept = append(s.room[:0], p...)
-		s.room = s.kept[:0]
-	} else {
+	if len(s.kept) != 0 {
 		s.kept = append(s.kept, p...)
-	}
-	if s.gather.Load() {
 		return len(p), nil
 	}
-	if err := s.flushLocked(); err != nil && err != wire.ErrAgain { //nolint:errorlint // as above
+	n, err := fd.SendBytes(s.fd.Int(), p)
+	if err != nil && err != wire.ErrAgain { //nolint:errorlint // documented to be bare, and this is the hot path
 		return 0, err
+	}
+	if n < len(p) {
+		s.kept = append(s.room[:0], p[n:]...)
+		s.room = s.kept[:0]
 	}
 	return len(p), nil
 }
@@ -180,10 +168,6 @@ func (s *socket) Write(p []byte) (int, error) {
 func (s *socket) flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.flushLocked()
-}
-
-func (s *socket) flushLocked() error {
 	for len(s.kept) != 0 {
 		n, err := fd.SendBytes(s.fd.Int(), s.kept)
 		if err != nil {

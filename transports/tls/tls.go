@@ -134,7 +134,7 @@ func session(ctx context.Context, conn net.Conn, o *Options, config *tls.Config,
 		if peer, err = s.identify(); err != nil {
 			return err
 		}
-		said, err = hello.Greet(s.conn, hello.Hello{Announced: wire.Announced(o.Engine, &o.Ring)}, dialer, func(hello.Hello) error {
+		said, err = hello.Greet(s.conn, hello.Ours(o.Engine, &o.Ring), dialer, func(hello.Hello) error {
 			return o.authorize(peer)
 		})
 		if err == nil && dialer {

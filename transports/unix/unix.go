@@ -157,7 +157,7 @@ func shakeHands(ctx context.Context, sock *fd.FD, o *Options, dialer bool, addr 
 			}
 			return err
 		}
-		said, err = hello.Greet(g, hello.Hello{Announced: wire.Announced(o.Engine, &o.Ring)}, dialer, nil)
+		said, err = hello.Greet(g, hello.Ours(o.Engine, &o.Ring), dialer, nil)
 		return err
 	})
 	if err != nil {

@@ -23,16 +23,6 @@ type Options struct {
 	Label string
 }
 
-// Announced returns what a side says in the handshake: its limits, and no larger messages than its ring holds.
-func Announced(eng *engine.Engine, r *ring.Options) engine.Announced {
-	l := eng.Limits()
-	capacity := ring.DefaultCapacity
-	if r.Capacity != 0 {
-		capacity = r.Capacity
-	}
-	return engine.Announced{Window: l.Window, MaxMessage: min(l.MaxMessage, uint32(capacity-engine.HeaderSize))}
-}
-
 // NewSession makes a session of a stream whose handshake is done. The stream is the session's from then on; on error it is
 // closed.
 func NewSession(s Stream, o *Options) (*engine.Session, error) {

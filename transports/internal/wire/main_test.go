@@ -16,6 +16,7 @@ import (
 	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/fd/fdtest"
 	"github.com/corechan/corechan/ring"
+	"github.com/corechan/corechan/transports/internal/hello"
 	"github.com/corechan/corechan/transports/internal/wire"
 )
 
@@ -124,7 +125,7 @@ func stream(network string, f *fd.FD) wire.Stream {
 func session(t testing.TB, s wire.Stream, eng *engine.Engine, dialer bool, r ring.Options) *engine.Session {
 	t.Helper()
 	o := &wire.Options{Engine: eng, Ring: r, Label: "test", Link: engine.Link{Dialer: dialer, Transport: "test"}}
-	o.Link.PeerLimits = wire.Announced(eng, &r)
+	o.Link.PeerLimits = hello.Ours(eng, &r).Announced
 	sess := must(wire.NewSession(s, o))
 	t.Cleanup(func() { _ = sess.Close() })
 	return sess
