@@ -53,3 +53,5 @@ func TestANameThatDoesNotResolveIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestStormOfConnections(t *testing.T) { socktest.Storm(t, victim()) }

@@ -224,30 +224,3 @@ func BenchmarkFairness(b *testing.B) {
 		b.ReportMetric(float64(sum)/5, "calls/s")
 	}
 }
-
-// childEcho echoes what comes on "ping" on "pong".
-func childEcho(c *childSide) error {
-	ctx := context.Background()
-	ln, err := tcp.Listen(ctx, "127.0.0.1:0", nil)
-	if err != nil {
-		return err
-	}
-	go func() {
-		for s := range ln.Sessions(ctx) {
-			go func() {
-				out, err := engine.Open[engine.Raw](ctx, s, "pong")
-				in, aerr := engine.Accept[engine.Raw](ctx, s, "ping")
-				if err != nil || aerr != nil {
-					return
-				}
-				for m, err := range in.All(ctx) {
-					if err != nil || out.Send(ctx, m) != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	c.say(strings.TrimPrefix(ln.Addr(), "tcp://"))
-	return c.obey(func(string) (string, error) { return "", errNoCommand })
-}

@@ -194,41 +194,33 @@ func TestAnotherProtocolIsNamed(t *testing.T) {
 	}
 }
 
-// TestWhatAFullSocketDoesNotTakeLeavesLater sends until the socket is full, and does nothing more, while the peer reads.
+// TestWhatAFullSocketDoesNotTakeLeavesLater sends as much as a socket holds, and a little more, and does nothing from then on, while
+// the peer reads: what crypto/tls has encrypted already leaves too.
 func TestWhatAFullSocketDoesNotTakeLeavesLater(t *testing.T) {
 	socktest.Residue(t)
 	p := newParty(t)
 	ctx, cancel := context.WithTimeout(context.Background(), socktest.Patience)
 	defer cancel()
-	limits := engine.Limits{Window: 64 << 20}
-	ea, eb := must(engine.New(engine.Config{Limits: limits})), must(engine.New(engine.Config{Limits: limits}))
+	ea, eb := must(engine.New(engine.Config{})), must(engine.New(engine.Config{}))
 	defer func() { _, _ = ea.Shutdown(ctx), eb.Shutdown(ctx) }()
 	ln := must(tls.Listen(ctx, "127.0.0.1:0", &tls.Options{Engine: eb, Config: p.server}))
 	defer ln.Close()
-	a := must(tls.Dial(ctx, strings.TrimPrefix(ln.Addr(), "tls://"), &tls.Options{Engine: ea, Config: p.client}))
-	b := must(ln.Accept(ctx))
-	defer func() { _, _ = a.Close(), b.Close() }()
-	out := must(engine.Open[engine.Raw](ctx, a, "x"))
-	n := 0
-	for m := make(engine.Raw, 50_000); ; n++ {
-		short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
-		err := out.Send(short, &m)
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) {
-			break
-		}
-		if err != nil {
+	addr := strings.TrimPrefix(ln.Addr(), "tls://")
+	for size := 16 << 10; size < 240<<10; size += 12 << 10 {
+		a := must(tls.Dial(ctx, addr, &tls.Options{Engine: ea, Config: p.client}))
+		b := must(ln.Accept(ctx))
+		socktest.Small(t, addr)
+		out := must(engine.Open[engine.Raw](ctx, a, "x"))
+		m := make(engine.Raw, size)
+		if err := out.Send(ctx, &m); err != nil {
 			t.Fatal(err)
 		}
-	}
-	in := must(engine.Accept[engine.Raw](ctx, b, "x"))
-	for i := range n {
-		var m engine.Raw
-		if err := in.Receive(ctx, &m); err != nil || len(m) != 50_000 {
-			t.Fatalf("message %d of %d: %v", i, n, err)
+		in := must(engine.Accept[engine.Raw](ctx, b, "x"))
+		if err := in.Receive(ctx, &m); err != nil || len(m) != size {
+			t.Fatalf("a message of %d bytes: %v", size, err)
 		}
+		_, _ = a.Close(), b.Close()
 	}
-	t.Log(n, "messages")
 }
 
 // TestAPeerThatEndsTLSInTheMiddleOfAFrameIsGone has it send close_notify, or bytes that are no record.
@@ -271,3 +263,5 @@ func TestListeningWithoutACertificateSaysWhatToDo(t *testing.T) {
 		t.Error("a certificate without its key")
 	}
 }
+
+func TestStormOfConnections(t *testing.T) { socktest.Storm(t, newParty(t).victim()) }

@@ -79,3 +79,5 @@ func TestASocketThatIsNotThereIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestStormOfConnections(t *testing.T) { socktest.Storm(t, victim()) }

@@ -141,6 +141,13 @@ func (l *Logs) Rest() (all []string) {
 	return all
 }
 
+// Clear forgets what was logged.
+func (l *Logs) Clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = nil
+}
+
 // A Server echoes on "pong" what comes on "ping", and floods who opens "flood", for every session of a listener.
 type Server struct {
 	Log   *Logs

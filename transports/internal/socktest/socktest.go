@@ -62,6 +62,25 @@ func shut(t testing.TB, n int, addr string) {
 	}
 }
 
+// Small has all connections of this process with 127.0.0.1:port hold little, so that to block is the rule.
+func Small(t testing.TB, addr string) {
+	t.Helper()
+	port := int(netip.MustParseAddrPort(addr).Port())
+	for _, n := range open(t) {
+		peer, perr := unix.Getpeername(n)
+		local, lerr := unix.Getsockname(n)
+		if perr != nil || lerr != nil {
+			continue
+		}
+		p, ok := peer.(*unix.SockaddrInet4)
+		l, lok := local.(*unix.SockaddrInet4)
+		if ok && lok && (p.Port == port || l.Port == port) {
+			_ = unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_SNDBUF, 16<<10)
+			_ = unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_RCVBUF, 32<<10)
+		}
+	}
+}
+
 // open returns the process's descriptors.
 func open(t testing.TB) []int {
 	t.Helper()
