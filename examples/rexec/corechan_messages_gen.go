@@ -236,14 +236,23 @@ func (z *Command) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Command) BoundedMsg(*Command) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Event) Msgsize() (s int) {
 	s += 33
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Event) BoundedMsg(*Event) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Status) Msgsize() (s int) {
 	s += 31
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Status) BoundedMsg(*Status) {}
