@@ -17,6 +17,12 @@ func SetUserTimeout(sock int, d time.Duration) error {
 	return opError("setsockopt", "TCP_USER_TIMEOUT", unix.SetsockoptInt(sock, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds())))
 }
 
+// SetKeepIdle sets how long a connection is silent before the kernel asks the peer whether it is there; it counts in seconds. See
+// TCP_KEEPIDLE in tcp(7).
+func SetKeepIdle(sock int, d time.Duration) error {
+	return opError("setsockopt", "TCP_KEEPIDLE", unix.SetsockoptInt(sock, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(d.Seconds())))
+}
+
 // SetBusyPoll has a blocking receive poll the device's queue for that long before it sleeps, where the device can. More than
 // net.core.busy_read needs CAP_NET_ADMIN. See SO_BUSY_POLL in socket(7).
 func SetBusyPoll(sock int, d time.Duration) error {

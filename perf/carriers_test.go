@@ -71,7 +71,7 @@ func TestTheBytesOfAStreamAreNumberedByPieces(t *testing.T) {
 
 func TestCallsAreMeasured(t *testing.T) {
 	for _, transport := range Transports() {
-		for _, wait := range []Wait{Spin, Hybrid, Block} {
+		for _, wait := range waits(transport, Spin, Hybrid, Block) {
 			for _, inflight := range []int{1, 7} {
 				t.Run(fmt.Sprint(transport, "/", wait, "/", inflight), func(t *testing.T) {
 					c := Config{Transport: transport, Wait: wait, Inflight: inflight, Count: 503}
@@ -131,7 +131,7 @@ func TestDescriptorsAreMeasured(t *testing.T) {
 
 func TestByteStreamsAreMeasured(t *testing.T) {
 	for _, transport := range Transports() {
-		for _, wait := range []Wait{Spin, Hybrid, Block} {
+		for _, wait := range waits(transport, Spin, Hybrid, Block) {
 			t.Run(fmt.Sprint(transport, "/", wait), func(t *testing.T) {
 				forTwoCores(t, Config{})
 				r, err := Bytes(t.Context(), Config{Transport: transport, Wait: wait, Count: 253}, testOptions(nil))
@@ -175,7 +175,7 @@ func TestWhatCarriesSomethingEndsWhenTheSecondProcessIsKilled(t *testing.T) {
 // whatCarries runs a test for each kind of measurement that carries something, over each transport between two processes.
 func whatCarries(t *testing.T, test func(t *testing.T, k kind, c Config, sub subject)) {
 	for _, transport := range twoProcesses() {
-		for _, wait := range []Wait{Spin, Block} {
+		for _, wait := range waits(transport, Spin, Block) {
 			for _, k := range []kind{call, passing, byteStream} {
 				if k == passing && !transport.passes() {
 					continue
@@ -213,6 +213,8 @@ func TestWhatCannotCarryIsRefused(t *testing.T) {
 		{byteStream, Config{Mode: Typed}, "nor a mode"},
 		{byteStream, Config{Ring: MinRing}, "--ring"},
 		{pingpong, Config{Inflight: 2}, "in flight"},
+		{pingpong, Config{Transport: H2, Wait: Hybrid}, "use --wait block"},
+		{stream, Config{Transport: WS, Wait: Spin}, "use --wait block"},
 		{stream, Config{Inflight: 1}, "in flight"},
 	} {
 		if _, err := test.config.complete(test.kind, of(0, 1)); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.says) {

@@ -109,7 +109,7 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 	}
 	setDefault(&c.Size, DefaultSize)
 	if c.Transport.roams() {
-		setDefault(&c.Wait, Block) // a poller would have its core together with Go's own
+		setDefault(&c.Wait, Block)
 	}
 	setDefault(&c.Wait, Spin)
 	setDefault(&c.Mode, Typed)
@@ -124,6 +124,8 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 		return c, fmt.Errorf("%w: transport %q is unknown; use %s", ErrConfig, c.Transport, listed(Transports()))
 	case !oneOf(c.Wait, Spin, Hybrid, Block):
 		return c, fmt.Errorf("%w: wait %q is unknown; use spin, hybrid or block", ErrConfig, c.Wait)
+	case c.Transport.roams() && c.Wait != Block:
+		return c, errPoller(c.Transport, c.Wait)
 	case !oneOf(c.Mode, Typed, Raw):
 		return c, fmt.Errorf("%w: mode %q is unknown; use typed or raw", ErrConfig, c.Mode)
 	case c.Count < 0:
@@ -152,6 +154,12 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 	var err error
 	c.Cores, err = machine.choose(c.Cores, &c)
 	return c, err
+}
+
+// errPoller refuses to poll where the process has one core, and what is polled for comes by Go's own poller on the same core.
+func errPoller(t Transport, w Wait) error {
+	return fmt.Errorf("%w: over %s a message comes by Go's own poller, from which --wait %s would only take the core; use --wait block",
+		ErrConfig, t, w)
 }
 
 // checkKind checks what not every kind of measurement can do.

@@ -1,7 +1,7 @@
 // Package perf measures how fast two threads exchange messages, and prints it beside what the machine itself allows.
 //
-// A run has two hot threads, each locked and pinned to a core of its own: for the shm transport in two processes, of which
-// the first starts the second; for inmem in one. On these two threads slices of the bare limit (package perf/limit)
+// A run has two hot threads, each locked and pinned to a core of its own: for inmem in one process, else in two, of which the
+// first starts the second. On these two threads slices of the bare limit (package perf/limit)
 // and slices of the system under test alternate:
 //
 //	limit 0 | system 0 | limit 1 | system 1 | ... | system n-1 | limit n
@@ -9,6 +9,21 @@
 // A slice takes some 25 ms, so both see the same noise of the machine. Each system slice is divided by the mean of its two
 // neighbours, which cancels a steady drift; the reported ratio is the median of these quotients, which one slice
 // that lost its core cannot move.
+//
+// Where a transport has several limits (forms), all of them have their slices in each turn, and a ratio each. The first is what the
+// machine allows, by bare system calls; the other is what Go programs use, net.Conn.
+//
+// # Go's own poller
+//
+// What waits there, as net.Conn, crypto/tls and net/http do, must change goroutines for each message, and to change to one that
+// is locked to a thread takes as long again as all else. So it runs on a goroutine that is not locked, and for the time of its
+// slice all threads of its process are confined to the core (needs.roams). The bare connections of both sides are made by the
+// first process, which gives the second its ends; no name or port is at issue.
+//
+// # Idle sessions
+//
+// Idle has processes of its own: a server and a client for the transport, then the same two for net.Conn, so that no memory of
+// one is counted for the other. They are not pinned, their garbage collector runs, and nothing is touched beforehand.
 //
 // # What is inside the measured loop, and what is not
 //

@@ -86,6 +86,8 @@ func (c IdleConfig) complete() (IdleConfig, error) {
 		return c, fmt.Errorf("%w: %q joins no two processes; use %s", ErrConfig, c.Transport, listed(all))
 	case !oneOf(c.Wait, Spin, Hybrid, Block):
 		return c, fmt.Errorf("%w: wait %q is unknown; use spin, hybrid or block", ErrConfig, c.Wait)
+	case c.Transport.roams() && c.Wait == Spin:
+		return c, errPoller(c.Transport, c.Wait)
 	case c.Sessions < 1 || c.Sessions > MaxSessions:
 		return c, fmt.Errorf("%w: %d sessions; give 1 to %d", ErrConfig, c.Sessions, MaxSessions)
 	case c.Busy < 1 || c.Busy > c.Sessions:

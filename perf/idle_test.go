@@ -124,6 +124,7 @@ func TestWhatIdleRefuses(t *testing.T) {
 		{IdleConfig{Transport: Inmem}, "joins no two processes; use shm"},
 		{IdleConfig{Transport: "smoke"}, `"smoke"`},
 		{IdleConfig{Wait: "nap"}, "spin, hybrid or block"},
+		{IdleConfig{Transport: H2, Wait: Spin}, "use --wait block"},
 		{IdleConfig{Sessions: -1}, "1 to 1000000"},
 		{IdleConfig{Sessions: MaxSessions + 1}, "1 to 1000000"},
 		{IdleConfig{Sessions: 10, Busy: 11}, "at most all"},

@@ -53,17 +53,15 @@ func NewPrivate(o *Options) (*Segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	header := alignedBytes(usedHeader)
-	writeHeader(header, usedHeader, capacity)
 	if atomics.Race || capacity == 0 {
-		return newSegment(header, alignedBytes(int(2*capacity)), capacity, true), nil
+		return privateSegment(alignedBytes(int(2*capacity)), capacity), nil
 	}
 	b, err := unix.Mmap(-1, 0, int(2*capacity), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, fmt.Errorf("ring: map %d bytes (ulimit -v and vm.max_map_count limit it): %w", 2*capacity, os.NewSyscallError("mmap", err))
 	}
 	_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE) // a huge page is much for what a quiet queue needs; kernels without them refuse
-	s := newSegment(header, b, capacity, true)
+	s := privateSegment(b, capacity)
 	s.unmap = func() error { return os.NewSyscallError("munmap", unix.Munmap(b)) }
 	s.trim = func() { _ = unix.Madvise(b, unix.MADV_DONTNEED) }
 	return s, nil

@@ -62,6 +62,20 @@ func newSegment(header, records []byte, capacity uint64, own bool) *Segment {
 	}
 }
 
+// privateSegment is newSegment without a header, which nobody else reads: the words only, each on a line of its own.
+func privateSegment(records []byte, capacity uint64) *Segment {
+	words := new(struct {
+		tail, _, _, _, _, _, _, _      uint64
+		head, _, _, _, _, _, _, _      uint64
+		tailSleep, _, _, _, _, _, _, _ uint64
+		headSleep, _, _, _, _, _, _, _ uint64
+	})
+	return &Segment{
+		records: records, capacity: capacity, own: true,
+		tail: &words.tail, head: &words.head, tailSleep: &words.tailSleep, headSleep: &words.headSleep,
+	}
+}
+
 // Capacity returns the size of the record area in bytes; 0 if the segment has none.
 func (s *Segment) Capacity() int { return int(s.capacity) }
 

@@ -54,7 +54,7 @@ func ValueError[T error, P message[T]](name string) ErrorType {
 // An errorBody is a typed error on its way.
 type errorBody[T any, P message[T]] struct{ v T }
 
-func (b *errorBody[T, P]) Msgsize() int { return P(&b.v).Msgsize() }
+func (b *errorBody[T, P]) Msgsize() int                         { return P(&b.v).Msgsize() }
 func (b *errorBody[T, P]) MarshalMsg(to []byte) ([]byte, error) { return P(&b.v).MarshalMsg(to) }
 
 func (b *errorBody[T, P]) UnmarshalMsg(from []byte) ([]byte, error) {

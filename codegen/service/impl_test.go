@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/corechan/corechan/codegen/rpc"
@@ -21,8 +20,6 @@ import (
 
 // A store is a Shop.
 type store struct {
-	mu      sync.Mutex
-	logged  []string
 	logs    chan string
 	waiting chan struct{} // has a value when Wait has begun
 	ended   chan error    // has its context's cause when it ends

@@ -102,7 +102,7 @@ func (w *world) options(s *service) bool {
 func (w *world) taken(s *service) {
 	for _, name := range []string{
 		s.exported("New", "Client"), s.exported("New", "ClientWith"), s.exported("", "Client"), s.exported("Serve", ""),
-		s.exported("", "Service"), s.exported("Fake", ""),
+		s.exported("", "Service"), s.exported("", "From"), s.exported("Fake", ""),
 	} {
 		if o := w.p.Types.Scope().Lookup(name); o != nil {
 			w.wrong.Addf(w.p.Position(o.Pos()), "rename one of them", "%s is what the generated code for %s declares", name, s.goName)
@@ -199,6 +199,9 @@ func (w *world) signature(s *service, m *method, f *types.Func) {
 	for _, n := range append([]string{"ctx", "_", ""}, locals...) {
 		names[n] = true
 	}
+	for k := range last {
+		names["r"+strconv.Itoa(k)] = true
+	}
 	fields := map[string]bool{"Carry": true, "MarshalMsg": true, "UnmarshalMsg": true, "Msgsize": true, "Handle": true, "Discard": true, "Call": true}
 	for k := 1; k < sig.Params().Len(); k++ {
 		v := w.value(sig.Params().At(k), call+": parameter ", "p", k-1, names, fields)
@@ -217,6 +220,7 @@ func (w *world) value(x *types.Var, where, letter string, k int, names, fields m
 	if v.name == "" || v.name == "_" {
 		v.name = letter + strconv.Itoa(k)
 	}
+	say := v.name
 	v.field = capital(v.name)
 	for names[v.name] || types.Universe.Lookup(v.name) != nil {
 		v.name += "_"
@@ -230,7 +234,7 @@ func (w *world) value(x *types.Var, where, letter string, k int, names, fields m
 	names[v.name], fields[v.field] = true, true
 	v.kind = w.kindOf(v.t)
 	if what, remedy := w.fault(v.t, map[types.Type]bool{}, true); what != "" {
-		w.wrong.Addf(w.p.Position(x.Pos()), remedy, "%s%s", where+v.name+" ", what)
+		w.wrong.Addf(w.p.Position(x.Pos()), remedy, "%s%s %s", where, say, what)
 	}
 	return v
 }

@@ -49,7 +49,7 @@ func TestWhatCannotBeAServiceIsRefusedByName(t *testing.T) {
 		"one-way results":   {"type S interface{\n//corechan:oneway\nM(ctx context.Context) (int, error) }", "m.go:8:1: S.M has results, and nobody waits"},
 		"unknown directive": {"type S interface{\n//corechan:fast\nM(ctx context.Context) error }", "m.go:7:1: //corechan:fast is nothing for a method"},
 		"unexported":        {"type S interface{\nm(ctx context.Context) error }", "m.go:7:1: S.m is not exported"},
-		"chan":              {"type S interface{\nM(ctx context.Context, c chan int) error }", "m.go:7:24: S.M: parameter c_ is a chan int, which cannot be sent: use an engine.Receiver"},
+		"chan":              {"type S interface{\nM(ctx context.Context, c chan int) error }", "m.go:7:24: S.M: parameter c is a chan int, which cannot be sent: use an engine.Receiver"},
 		"func":              {"type S interface{\nM(ctx context.Context) (func(), error) }", "is a func(), which cannot be sent: pass an interface that is marked //corechan:service"},
 		"struct":            {"type T struct{}\ntype S2 interface{}\n//corechan:service\ntype S interface{\nM(ctx context.Context, t T) error }", "S.M: parameter t is a T, which cannot be sent: mark it //corechan:message"},
 		"in a list":         {"type S interface{\nM(ctx context.Context, t []map[string]complex128) error }", "is a complex128, which cannot be sent: use two floats"},

@@ -292,11 +292,17 @@ func (z *Closed) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Closed) BoundedMsg(*Closed) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Fill) Msgsize() (s int) {
 	s += 31
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Fill) BoundedMsg(*Fill) {}
 
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Order) Msgsize() (s int) {
@@ -304,8 +310,14 @@ func (z *Order) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Order) BoundedMsg(*Order) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Rejected) Msgsize() (s int) {
 	s += 25 + len(z.Reason)
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Rejected) BoundedMsg(*Rejected) {}

@@ -197,6 +197,9 @@ func (z *Fill) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Fill) BoundedMsg(*Fill) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Order) Msgsize() (s int) {
 	s += 23
@@ -206,8 +209,14 @@ func (z *Order) Msgsize() (s int) {
 	return s
 }
 
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Order) BoundedMsg(*Order) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Rejected) Msgsize() (s int) {
 	s += 35 + len(z.Reason) + len(z.Hint)
 	return s
 }
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Rejected) BoundedMsg(*Rejected) {}

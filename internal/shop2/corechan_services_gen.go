@@ -8,6 +8,7 @@ import (
 
 	"github.com/corechan/corechan/codegen/rpc"
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/internal/shop"
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -84,6 +85,24 @@ func (c *ShopClient) Fail(ctx context.Context, kind string) (err error) {
 	return c.rpc.Call(ctx, 3, &call.Call)
 }
 
+var rpcShopSidesCalls rpc.Calls[rpcShopSidesArgs, rpcShopSidesResults, *rpcShopSidesArgs, *rpcShopSidesResults]
+
+// Sides implements Shop.
+func (c *ShopClient) Sides(ctx context.Context, call_ shop.Side, r0_ *shop.Order, err_ map[shop.Side]shop.Fill, p3 int, o_ ...shop.Order) (r0 shop.Closed, err error) {
+	call := rpcShopSidesCalls.Get()
+	defer rpcShopSidesCalls.Put(call)
+	call.Args.Call_ = call_
+	call.Args.R0 = r0_
+	call.Args.Err = err_
+	call.Args.P3 = p3
+	call.Args.O = o_
+	if err = c.rpc.Call(ctx, 4, &call.Call); err != nil {
+		return
+	}
+	r0 = call.Results.R0
+	return
+}
+
 var rpcShopSumCalls rpc.Calls[rpcShopSumArgs, rpcShopSumResults, *rpcShopSumArgs, *rpcShopSumResults]
 
 // Sum implements Shop.
@@ -91,10 +110,27 @@ func (c *ShopClient) Sum(ctx context.Context, numbers string) (r0 int64, err err
 	call := rpcShopSumCalls.Get()
 	defer rpcShopSumCalls.Put(call)
 	call.Args.Numbers = numbers
-	if err = c.rpc.Call(ctx, 4, &call.Call); err != nil {
+	if err = c.rpc.Call(ctx, 5, &call.Call); err != nil {
 		return
 	}
 	r0 = call.Results.R0
+	return
+}
+
+var rpcShopTellCalls rpc.Calls[rpcShopTellArgs, rpcShopTellResults, *rpcShopTellArgs, *rpcShopTellResults]
+
+// Tell implements Shop.
+func (c *ShopClient) Tell(ctx context.Context, l shop.Listener, a_ auditor) (r0 shop.Listener, err error) {
+	call := rpcShopTellCalls.Get()
+	defer rpcShopTellCalls.Put(call)
+	call.Args.L = c.rpc.Pass(shop.ListenerService(l))
+	call.Args.A = c.rpc.Pass(auditorService(a_))
+	if err = c.rpc.Call(ctx, 6, &call.Call); err != nil {
+		call.Args.L.Revoke()
+		call.Args.A.Revoke()
+		return
+	}
+	r0 = shop.ListenerFrom(&call.Results.R0)
 	return
 }
 
@@ -106,7 +142,7 @@ func (c *ShopClient) Value(ctx context.Context, o_ Order, rush bool) (r0 Fill, r
 	defer rpcShopValueCalls.Put(call)
 	call.Args.O = o_
 	call.Args.Rush = rush
-	if err = c.rpc.Call(ctx, 5, &call.Call); err != nil {
+	if err = c.rpc.Call(ctx, 7, &call.Call); err != nil {
 		return
 	}
 	r0 = call.Results.F
@@ -120,7 +156,7 @@ var rpcShopWriterCalls rpc.Calls[rpc.Nothing, rpcShopWriterResults, *rpc.Nothing
 func (c *ShopClient) Writer(ctx context.Context) (r0 io.WriteCloser, err error) {
 	call := rpcShopWriterCalls.Get()
 	defer rpcShopWriterCalls.Put(call)
-	if err = c.rpc.Call(ctx, 6, &call.Call); err != nil {
+	if err = c.rpc.Call(ctx, 8, &call.Call); err != nil {
 		return
 	}
 	r0 = call.Results.R0.V
@@ -146,12 +182,14 @@ var rpcShopDesc = rpc.Desc{
 		{Name: "Count", New: func() rpc.Handling { return new(rpcShopCountHandling) }},
 		{Name: "Digest", New: func() rpc.Handling { return new(rpcShopDigestHandling) }},
 		{Name: "Fail", New: func() rpc.Handling { return new(rpcShopFailHandling) }},
+		{Name: "Sides", Check: true, New: func() rpc.Handling { return new(rpcShopSidesHandling) }},
 		{Name: "Sum", New: func() rpc.Handling { return new(rpcShopSumHandling) }},
+		{Name: "Tell", New: func() rpc.Handling { return new(rpcShopTellHandling) }},
 		{Name: "Value", Check: true, New: func() rpc.Handling { return new(rpcShopValueHandling) }},
 		{Name: "Writer", New: func() rpc.Handling { return new(rpcShopWriterHandling) }},
 	},
 	Errors:      rpcErrors,
-	Description: `{"name":"Shop","doc":"A Shop has methods that the first has not, lacks some, and has changed others.","methods":[{"name":"Again","doc":"Again is new; it comes first.","args":[],"results":[]},{"name":"Count","doc":"Count returns something else.","args":[],"results":[{"name":"R0","type":{"kind":"receiver","elem":{"kind":"ref","name":"shop2.Order"}}}]},{"name":"Digest","doc":"Digest takes a channel where it took a stream.","args":[{"name":"in","type":{"kind":"receiver","elem":{"kind":"ref","name":"shop2.Order"}}}],"results":[{"name":"R0","type":{"kind":"string"}}]},{"name":"Fail","args":[{"name":"kind","type":{"kind":"string"}}],"results":[]},{"name":"Sum","doc":"Sum takes something else.","args":[{"name":"numbers","type":{"kind":"string"}}],"results":[{"name":"R0","type":{"kind":"int"}}]},{"name":"Value","doc":"Value has one argument and one result more.","args":[{"name":"o","type":{"kind":"ref","name":"shop2.Order"}},{"name":"rush","type":{"kind":"bool"}}],"results":[{"name":"F","type":{"kind":"ref","name":"shop2.Fill"}},{"name":"Note","type":{"kind":"string"}}]},{"name":"Writer","args":[],"results":[{"name":"R0","type":{"kind":"writer","name":"io.WriteCloser"}}]}],"types":{"shop2.Fill":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}}]},"shop2.Order":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Tags","type":{"kind":"list","elem":{"kind":"string"}}}]}}}`,
+	Description: `{"name":"Shop","doc":"A Shop has methods that the first has not, lacks some, and has changed others.","methods":[{"name":"Again","doc":"Again is new; it comes first.","args":[],"results":[]},{"name":"Count","doc":"Count returns something else.","args":[],"results":[{"name":"R0","type":{"kind":"receiver","elem":{"kind":"ref","name":"shop2.Order"}}}]},{"name":"Digest","doc":"Digest takes a channel where it took a stream.","args":[{"name":"in","type":{"kind":"receiver","elem":{"kind":"ref","name":"shop2.Order"}}}],"results":[{"name":"R0","type":{"kind":"string"}}]},{"name":"Fail","args":[{"name":"kind","type":{"kind":"string"}}],"results":[]},{"name":"Sides","doc":"Sides has types of another package, and parameters that are called as the generated code's variables.","args":[{"name":"call","type":{"kind":"uint","name":"shop.Side"}},{"name":"r0","type":{"kind":"optional","elem":{"kind":"ref","name":"shop.Order"}}},{"name":"err","type":{"kind":"map","elem":{"kind":"ref","name":"shop.Fill"},"key":{"kind":"uint","name":"shop.Side"}}},{"name":"p3","type":{"kind":"int"}},{"name":"o","type":{"kind":"list","elem":{"kind":"ref","name":"shop.Order"}}}],"results":[{"name":"R0","type":{"kind":"ref","name":"shop.Closed"}}]},{"name":"Sum","doc":"Sum takes something else.","args":[{"name":"numbers","type":{"kind":"string"}}],"results":[{"name":"R0","type":{"kind":"int"}}]},{"name":"Tell","doc":"Tell takes a service of another package, and one that is not exported.","args":[{"name":"l","type":{"kind":"service","name":"shop.Listener"}},{"name":"a","type":{"kind":"service","name":"shop2.auditor"}}],"results":[{"name":"R0","type":{"kind":"service","name":"shop.Listener"}}]},{"name":"Value","doc":"Value has one argument and one result more.","args":[{"name":"o","type":{"kind":"ref","name":"shop2.Order"}},{"name":"rush","type":{"kind":"bool"}}],"results":[{"name":"F","type":{"kind":"ref","name":"shop2.Fill"}},{"name":"Note","type":{"kind":"string"}}]},{"name":"Writer","args":[],"results":[{"name":"R0","type":{"kind":"writer","name":"io.WriteCloser"}}]}],"types":{"shop.Closed":{"kind":"struct","fields":[{"name":"Until","type":{"kind":"time"}}]},"shop.Fill":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"At","type":{"kind":"time"}}]},"shop.Order":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Price","type":{"kind":"int"}},{"name":"Note","type":{"kind":"string"}}]},"shop2.Fill":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}}]},"shop2.Order":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Tags","type":{"kind":"list","elem":{"kind":"string"}}}]}}}`,
 }
 
 // A rpcShopAgainHandling is a call of Shop.Again at the callee.
@@ -202,6 +240,18 @@ func (h *rpcShopFailHandling) Handle(ctx context.Context, impl any) (_ rpc.Body,
 	return &h.results, err
 }
 
+// A rpcShopSidesHandling is a call of Shop.Sides at the callee.
+type rpcShopSidesHandling struct {
+	rpcShopSidesArgs
+	results rpcShopSidesResults
+}
+
+// Handle implements rpc.Handling.
+func (h *rpcShopSidesHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
+	h.results.R0, err = impl.(Shop).Sides(ctx, h.Call_, h.R0, h.Err, h.P3, h.O...)
+	return &h.results, err
+}
+
 // A rpcShopSumHandling is a call of Shop.Sum at the callee.
 type rpcShopSumHandling struct {
 	rpcShopSumArgs
@@ -211,6 +261,20 @@ type rpcShopSumHandling struct {
 // Handle implements rpc.Handling.
 func (h *rpcShopSumHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.R0, err = impl.(Shop).Sum(ctx, h.Numbers)
+	return &h.results, err
+}
+
+// A rpcShopTellHandling is a call of Shop.Tell at the callee.
+type rpcShopTellHandling struct {
+	rpcShopTellArgs
+	results rpcShopTellResults
+}
+
+// Handle implements rpc.Handling.
+func (h *rpcShopTellHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
+	var r0 shop.Listener
+	r0, err = impl.(Shop).Tell(ctx, shop.ListenerFrom(&h.L), auditorFrom(&h.A))
+	h.results.R0 = rpc.Pass(ctx, shop.ListenerService(r0))
 	return &h.results, err
 }
 
@@ -246,7 +310,9 @@ type FakeShop struct {
 	CountFunc  func(ctx context.Context) (r0 engine.Receiver[Order], err error)
 	DigestFunc func(ctx context.Context, in engine.Receiver[Order]) (r0 string, err error)
 	FailFunc   func(ctx context.Context, kind string) (err error)
+	SidesFunc  func(ctx context.Context, call_ shop.Side, r0_ *shop.Order, err_ map[shop.Side]shop.Fill, p3 int, o_ ...shop.Order) (r0 shop.Closed, err error)
 	SumFunc    func(ctx context.Context, numbers string) (r0 int64, err error)
+	TellFunc   func(ctx context.Context, l shop.Listener, a_ auditor) (r0 shop.Listener, err error)
 	ValueFunc  func(ctx context.Context, o_ Order, rush bool) (r0 Fill, r1 string, err error)
 	WriterFunc func(ctx context.Context) (r0 io.WriteCloser, err error)
 }
@@ -289,6 +355,15 @@ func (f *FakeShop) Fail(ctx context.Context, kind string) (err error) {
 	return f.FailFunc(ctx, kind)
 }
 
+// Sides implements Shop.
+func (f *FakeShop) Sides(ctx context.Context, call_ shop.Side, r0_ *shop.Order, err_ map[shop.Side]shop.Fill, p3 int, o_ ...shop.Order) (r0 shop.Closed, err error) {
+	if f.SidesFunc == nil {
+		err = rpc.NotSet("FakeShop.SidesFunc")
+		return
+	}
+	return f.SidesFunc(ctx, call_, r0_, err_, p3, o_...)
+}
+
 // Sum implements Shop.
 func (f *FakeShop) Sum(ctx context.Context, numbers string) (r0 int64, err error) {
 	if f.SumFunc == nil {
@@ -296,6 +371,15 @@ func (f *FakeShop) Sum(ctx context.Context, numbers string) (r0 int64, err error
 		return
 	}
 	return f.SumFunc(ctx, numbers)
+}
+
+// Tell implements Shop.
+func (f *FakeShop) Tell(ctx context.Context, l shop.Listener, a_ auditor) (r0 shop.Listener, err error) {
+	if f.TellFunc == nil {
+		err = rpc.NotSet("FakeShop.TellFunc")
+		return
+	}
+	return f.TellFunc(ctx, l, a_)
 }
 
 // Value implements Shop.
@@ -487,6 +571,194 @@ func (z *rpcShopFailArgs) Carry(_ *engine.Cargo) error {
 	return nil
 }
 
+// rpcShopSidesArgs are the arguments of Shop.Sides.
+type rpcShopSidesArgs struct {
+	Call_ shop.Side
+	R0    *shop.Order
+	Err   map[shop.Side]shop.Fill
+	P3    int
+	O     []shop.Order
+}
+
+// Msgsize implements msgp.Sizer.
+func (z *rpcShopSidesArgs) Msgsize() (n int) {
+	n = 1
+	n += 9
+	n++
+	if z.R0 != nil {
+		n += z.R0.Msgsize()
+	}
+	n += msgp.MapHeaderSize
+	for _, v5 := range z.Err {
+		n += 9
+		n += v5.Msgsize()
+	}
+	n += 9
+	n += msgp.ArrayHeaderSize
+	for i11 := range z.O {
+		n += z.O[i11].Msgsize()
+	}
+	return n
+}
+
+// MarshalMsg implements msgp.Marshaler.
+func (z *rpcShopSidesArgs) MarshalMsg(b []byte) (_ []byte, err error) {
+	b = msgp.AppendArrayHeader(b, 5)
+	b = msgp.AppendUint8(b, uint8(z.Call_))
+	if z.R0 == nil {
+		b = msgp.AppendNil(b)
+	} else {
+		if b, err = z.R0.MarshalMsg(b); err != nil {
+			return b, err
+		}
+	}
+	if z.Err == nil {
+		b = msgp.AppendNil(b)
+	} else {
+		b = msgp.AppendMapHeader(b, uint32(len(z.Err)))
+		for k2, v3 := range z.Err {
+			b = msgp.AppendUint8(b, uint8(k2))
+			if b, err = v3.MarshalMsg(b); err != nil {
+				return b, err
+			}
+		}
+	}
+	b = msgp.AppendInt(b, z.P3)
+	if z.O == nil {
+		b = msgp.AppendNil(b)
+	} else {
+		b = msgp.AppendArrayHeader(b, uint32(len(z.O)))
+		for i10 := range z.O {
+			if b, err = z.O[i10].MarshalMsg(b); err != nil {
+				return b, err
+			}
+		}
+	}
+	return b, nil
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler.
+func (z *rpcShopSidesArgs) UnmarshalMsg(b []byte) (_ []byte, err error) {
+	var count uint32
+	if count, b, err = msgp.ReadArrayHeaderBytes(b); err != nil {
+		return b, err
+	}
+	if count <= 0 {
+		return b, nil
+	}
+	var v1 uint8
+	if v1, b, err = msgp.ReadUint8Bytes(b); err != nil {
+		return b, err
+	}
+	z.Call_ = shop.Side(v1)
+	if count <= 1 {
+		return b, nil
+	}
+	if msgp.IsNil(b) {
+		b, z.R0 = b[1:], nil
+	} else {
+		z.R0 = new(shop.Order)
+		if b, err = z.R0.UnmarshalMsg(b); err != nil {
+			return b, err
+		}
+	}
+	if count <= 2 {
+		return b, nil
+	}
+	if msgp.IsNil(b) {
+		b, z.Err = b[1:], nil
+	} else {
+		var n6 uint32
+		if n6, b, err = msgp.ReadMapHeaderBytes(b); err != nil {
+			return b, err
+		}
+		z.Err = make(map[shop.Side]shop.Fill, n6)
+		for range n6 {
+			var k7 shop.Side
+			var v9 uint8
+			if v9, b, err = msgp.ReadUint8Bytes(b); err != nil {
+				return b, err
+			}
+			k7 = shop.Side(v9)
+			var v8 shop.Fill
+			if b, err = v8.UnmarshalMsg(b); err != nil {
+				return b, err
+			}
+			z.Err[k7] = v8
+		}
+	}
+	if count <= 3 {
+		return b, nil
+	}
+	if z.P3, b, err = msgp.ReadIntBytes(b); err != nil {
+		return b, err
+	}
+	if count <= 4 {
+		return b, nil
+	}
+	if msgp.IsNil(b) {
+		b, z.O = b[1:], nil
+	} else {
+		var n12 uint32
+		if n12, b, err = msgp.ReadArrayHeaderBytes(b); err != nil {
+			return b, err
+		}
+		z.O = make([]shop.Order, n12)
+		for i13 := range z.O {
+			if b, err = z.O[i13].UnmarshalMsg(b); err != nil {
+				return b, err
+			}
+		}
+	}
+	return rpc.SkipElements(b, count-5)
+}
+
+// Carry implements engine.Carrier.
+func (z *rpcShopSidesArgs) Carry(_ *engine.Cargo) error {
+	return nil
+}
+
+// rpcShopSidesResults are the results of Shop.Sides.
+type rpcShopSidesResults struct {
+	R0 shop.Closed
+}
+
+// Msgsize implements msgp.Sizer.
+func (z *rpcShopSidesResults) Msgsize() (n int) {
+	n = 1
+	n += z.R0.Msgsize()
+	return n
+}
+
+// MarshalMsg implements msgp.Marshaler.
+func (z *rpcShopSidesResults) MarshalMsg(b []byte) (_ []byte, err error) {
+	b = msgp.AppendArrayHeader(b, 1)
+	if b, err = z.R0.MarshalMsg(b); err != nil {
+		return b, err
+	}
+	return b, nil
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler.
+func (z *rpcShopSidesResults) UnmarshalMsg(b []byte) (_ []byte, err error) {
+	var count uint32
+	if count, b, err = msgp.ReadArrayHeaderBytes(b); err != nil {
+		return b, err
+	}
+	if count <= 0 {
+		return b, nil
+	}
+	if b, err = z.R0.UnmarshalMsg(b); err != nil {
+		return b, err
+	}
+	return rpc.SkipElements(b, count-1)
+}
+
+// Carry implements engine.Carrier.
+func (z *rpcShopSidesResults) Carry(_ *engine.Cargo) error {
+	return nil
+}
+
 // rpcShopSumArgs are the arguments of Shop.Sum.
 type rpcShopSumArgs struct {
 	Numbers string
@@ -563,6 +835,113 @@ func (z *rpcShopSumResults) UnmarshalMsg(b []byte) (_ []byte, err error) {
 // Carry implements engine.Carrier.
 func (z *rpcShopSumResults) Carry(_ *engine.Cargo) error {
 	return nil
+}
+
+// rpcShopTellArgs are the arguments of Shop.Tell.
+type rpcShopTellArgs struct {
+	L rpc.Passed
+	A rpc.Passed
+}
+
+// Msgsize implements msgp.Sizer.
+func (z *rpcShopTellArgs) Msgsize() (n int) {
+	n = 1
+	n += z.L.Msgsize()
+	n += z.A.Msgsize()
+	return n
+}
+
+// MarshalMsg implements msgp.Marshaler.
+func (z *rpcShopTellArgs) MarshalMsg(b []byte) (_ []byte, err error) {
+	b = msgp.AppendArrayHeader(b, 2)
+	if b, err = z.L.MarshalMsg(b); err != nil {
+		return b, err
+	}
+	if b, err = z.A.MarshalMsg(b); err != nil {
+		return b, err
+	}
+	return b, nil
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler.
+func (z *rpcShopTellArgs) UnmarshalMsg(b []byte) (_ []byte, err error) {
+	var count uint32
+	if count, b, err = msgp.ReadArrayHeaderBytes(b); err != nil {
+		return b, err
+	}
+	if count <= 0 {
+		return b, nil
+	}
+	if b, err = z.L.UnmarshalMsg(b); err != nil {
+		return b, err
+	}
+	if count <= 1 {
+		return b, nil
+	}
+	if b, err = z.A.UnmarshalMsg(b); err != nil {
+		return b, err
+	}
+	return rpc.SkipElements(b, count-2)
+}
+
+// Carry implements engine.Carrier.
+func (z *rpcShopTellArgs) Carry(c *engine.Cargo) error {
+	if err := z.L.Carry(c); err != nil {
+		return err
+	}
+	if err := z.A.Carry(c); err != nil {
+		return err
+	}
+	return nil
+}
+
+// rpcShopTellResults are the results of Shop.Tell.
+type rpcShopTellResults struct {
+	R0 rpc.Passed
+}
+
+// Msgsize implements msgp.Sizer.
+func (z *rpcShopTellResults) Msgsize() (n int) {
+	n = 1
+	n += z.R0.Msgsize()
+	return n
+}
+
+// MarshalMsg implements msgp.Marshaler.
+func (z *rpcShopTellResults) MarshalMsg(b []byte) (_ []byte, err error) {
+	b = msgp.AppendArrayHeader(b, 1)
+	if b, err = z.R0.MarshalMsg(b); err != nil {
+		return b, err
+	}
+	return b, nil
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler.
+func (z *rpcShopTellResults) UnmarshalMsg(b []byte) (_ []byte, err error) {
+	var count uint32
+	if count, b, err = msgp.ReadArrayHeaderBytes(b); err != nil {
+		return b, err
+	}
+	if count <= 0 {
+		return b, nil
+	}
+	if b, err = z.R0.UnmarshalMsg(b); err != nil {
+		return b, err
+	}
+	return rpc.SkipElements(b, count-1)
+}
+
+// Carry implements engine.Carrier.
+func (z *rpcShopTellResults) Carry(c *engine.Cargo) error {
+	if err := z.R0.Carry(c); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Discard implements rpc.Discarder.
+func (z *rpcShopTellResults) Discard() {
+	z.R0.Revoke()
 }
 
 // rpcShopValueArgs are the arguments of Shop.Value.
@@ -712,4 +1091,124 @@ func (z *rpcShopWriterResults) Carry(c *engine.Cargo) error {
 // Discard implements rpc.Discarder.
 func (z *rpcShopWriterResults) Discard() {
 	rpc.Release(z.R0.V)
+}
+
+// A auditorClient is a auditor that is elsewhere: what its methods return is what the peer's return, or why there is nothing.
+// It may be used by several goroutines at once.
+type auditorClient struct{ rpc *rpc.Client }
+
+var _ auditor = (*auditorClient)(nil)
+
+// newAuditorClient returns a client of the auditor that the session's peer serves. Nothing is sent before the first call.
+func newAuditorClient(sess *engine.Session) *auditorClient { return newAuditorClientWith(sess, nil) }
+
+// newAuditorClientWith is newAuditorClient with options.
+func newAuditorClientWith(sess *engine.Session, o *rpc.ClientOptions) *auditorClient {
+	return &auditorClient{rpc.NewClient(sess, &rpcAuditorDesc, o)}
+}
+
+// auditorFrom returns a client of a auditor that came as an argument or a result, nil if none did. It is for generated code.
+func auditorFrom(p *rpc.Passed) auditor {
+	if c := p.Client(&rpcAuditorDesc); c != nil {
+		return &auditorClient{c}
+	}
+	return nil
+}
+
+var rpcAuditorAuditCalls rpc.Calls[rpcAuditorAuditArgs, rpc.Nothing, *rpcAuditorAuditArgs, *rpc.Nothing]
+
+// Audit implements auditor.
+func (c *auditorClient) Audit(ctx context.Context, text string) (err error) {
+	call := rpcAuditorAuditCalls.Get()
+	defer rpcAuditorAuditCalls.Put(call)
+	call.Args.Text = text
+	return c.rpc.Call(ctx, 0, &call.Call)
+}
+
+// Close ends the use of a auditor that came as an argument or a result. Without it, that ends when nobody uses the client any more. One of a
+// session's peer has nothing to close.
+func (c *auditorClient) Close() error { return c.rpc.Close() }
+
+// serveAuditor has the session's peer call impl, until the session or ctx ends: see rpc.Serve, which serves several services.
+func serveAuditor(ctx context.Context, sess *engine.Session, impl auditor) error {
+	return rpc.Serve(ctx, sess, nil, auditorService(impl))
+}
+
+// auditorService returns impl as rpc.Serve takes it.
+func auditorService(impl auditor) rpc.Service { return rpc.Service{Desc: &rpcAuditorDesc, Impl: impl} }
+
+var rpcAuditorDesc = rpc.Desc{
+	Name: "shop2.auditor",
+	Methods: []rpc.Method{
+		{Name: "Audit", New: func() rpc.Handling { return new(rpcAuditorAuditHandling) }},
+	},
+	Errors:      rpcErrors,
+	Description: `{"name":"shop2.auditor","doc":"An auditor is not exported, and neither is what is generated for it.","methods":[{"name":"Audit","args":[{"name":"text","type":{"kind":"string"}}],"results":[]}]}`,
+}
+
+// A rpcAuditorAuditHandling is a call of auditor.Audit at the callee.
+type rpcAuditorAuditHandling struct {
+	rpcAuditorAuditArgs
+	results rpc.Nothing
+}
+
+// Handle implements rpc.Handling.
+func (h *rpcAuditorAuditHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
+	err = impl.(auditor).Audit(ctx, h.Text)
+	return &h.results, err
+}
+
+// A fakeAuditor is a auditor for tests: each method calls the function of its name. One that is nil is rpc.ErrNoMethod.
+type fakeAuditor struct {
+	AuditFunc func(ctx context.Context, text string) (err error)
+}
+
+var _ auditor = (*fakeAuditor)(nil)
+
+// Audit implements auditor.
+func (f *fakeAuditor) Audit(ctx context.Context, text string) (err error) {
+	if f.AuditFunc == nil {
+		err = rpc.NotSet("fakeAuditor.AuditFunc")
+		return
+	}
+	return f.AuditFunc(ctx, text)
+}
+
+// rpcAuditorAuditArgs are the arguments of auditor.Audit.
+type rpcAuditorAuditArgs struct {
+	Text string
+}
+
+// Msgsize implements msgp.Sizer.
+func (z *rpcAuditorAuditArgs) Msgsize() (n int) {
+	n = 1
+	n += msgp.StringPrefixSize + len(z.Text)
+	return n
+}
+
+// MarshalMsg implements msgp.Marshaler.
+func (z *rpcAuditorAuditArgs) MarshalMsg(b []byte) (_ []byte, err error) {
+	b = msgp.AppendArrayHeader(b, 1)
+	b = msgp.AppendString(b, z.Text)
+	return b, nil
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler.
+func (z *rpcAuditorAuditArgs) UnmarshalMsg(b []byte) (_ []byte, err error) {
+	var count uint32
+	if count, b, err = msgp.ReadArrayHeaderBytes(b); err != nil {
+		return b, err
+	}
+	if count <= 0 {
+		return b, nil
+	}
+	if z.Text, b, err = msgp.ReadStringBytes(b); err != nil {
+		return b, err
+	}
+	return rpc.SkipElements(b, count-1)
+}
+
+// Carry implements engine.Carrier.
+func (z *rpcAuditorAuditArgs) Carry(_ *engine.Cargo) error {
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/internal/shop"
 )
 
 //go:generate go run github.com/corechan/corechan/cmd/corechan gen
@@ -50,4 +51,15 @@ type Shop interface {
 	Digest(ctx context.Context, in engine.Receiver[Order]) (string, error)
 	Fail(ctx context.Context, kind string) error
 	Writer(ctx context.Context) (io.WriteCloser, error)
+	// Tell takes a service of another package, and one that is not exported.
+	Tell(ctx context.Context, l shop.Listener, a auditor) (shop.Listener, error)
+	// Sides has types of another package, and parameters that are called as the generated code's variables.
+	Sides(ctx context.Context, call shop.Side, r0 *shop.Order, err map[shop.Side]shop.Fill, _ int, o ...shop.Order) (shop.Closed, error)
+}
+
+// An auditor is not exported, and neither is what is generated for it.
+//
+//corechan:service name=shop2.auditor
+type auditor interface {
+	Audit(ctx context.Context, text string) error
 }

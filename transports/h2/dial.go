@@ -43,13 +43,14 @@ func dial(d *web.Dialer, u *url.URL, o *web.Options) (*engine.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	tr := transport(o, u.Scheme == "https")
+	raw := &web.RawConn{}
+	tr := transport(o, raw, u.Scheme == "https")
 	at := *u
 	at.User = nil
 	if at.Scheme == "h2c" {
 		at.Scheme = "http"
 	}
-	c := &call{d: d, tr: tr, pump: p}
+	c := &call{d: d, raw: raw, tr: tr, pump: p}
 	c.req, err = http.NewRequestWithContext(d.Context(u.Scheme == "https"), http.MethodPost, at.String(), p)
 	if err == nil {
 		c.req.Header = o.Headers(u)
@@ -66,8 +67,8 @@ func dial(d *web.Dialer, u *url.URL, o *web.Options) (*engine.Session, error) {
 }
 
 // transport returns a Transport for one session: it has a connection of its own.
-func transport(o *web.Options, secure bool) *http.Transport {
-	tr := web.Transport(o)
+func transport(o *web.Options, raw *web.RawConn, secure bool) *http.Transport {
+	tr := web.Transport(o, raw)
 	if secure {
 		tr.Protocols.SetHTTP2(true)
 		tr.Protocols.SetHTTP1(true) // offered so that the server's answer says what it speaks; see Dialer.Context
@@ -81,6 +82,7 @@ func transport(o *web.Options, secure bool) *http.Transport {
 // A call is a session's request.
 type call struct {
 	d    *web.Dialer
+	raw  *web.RawConn
 	tr   *http.Transport
 	req  *http.Request
 	pump *pump.Pump
@@ -143,5 +145,6 @@ func (c *call) abort() {
 			_ = c.resp.Body.Close()
 		}
 		c.tr.CloseIdleConnections()
+		c.raw.Cut() // it may not be an idle one yet
 	}()
 }

@@ -58,6 +58,9 @@ var (
 	ErrHTTP1 = web.ErrHTTP1
 	// ErrUnavailable is a server, or a proxy before it, that cannot serve now: 408, 429, or 5xx.
 	ErrUnavailable = web.ErrUnavailable
+	// ErrNoAnswer is a server, or a proxy before it, that has taken the request and does not answer in time, as a proxy that
+	// waits for the request's end.
+	ErrNoAnswer = web.ErrNoAnswer
 	// ErrNoCertificate refuses to listen for TLS without a certificate.
 	ErrNoCertificate = web.ErrNoCertificate
 	// ErrHandshake is a handshake that is not corechan's.

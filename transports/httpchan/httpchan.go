@@ -50,11 +50,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Dial connects to the endpoint at a URL, https:// or h2c://, as h2.Dial does; to https:// by WebSocket, as ws.Dial does, if
-// the server or a proxy has only HTTP/1.1. Session.Transport tells which one it became. The session is the caller's to close.
+// the server or a proxy has only HTTP/1.1, or does not answer the request in time, as a proxy that waits for its end.
+// Session.Transport tells which one it became. The session is the caller's to close.
 func Dial(ctx context.Context, address string, o *Options) (*engine.Session, error) {
 	s, err := h2.Dial(ctx, address, o.h2())
 	rest, secure := strings.CutPrefix(address, "https://")
-	if !secure || !errors.Is(err, h2.ErrHTTP1) {
+	if !secure || !errors.Is(err, h2.ErrHTTP1) && !errors.Is(err, h2.ErrNoAnswer) || ctx.Err() != nil {
 		return s, err
 	}
 	s, wsErr := ws.Dial(ctx, "wss://"+rest, o.ws())

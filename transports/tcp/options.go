@@ -6,6 +6,7 @@ import (
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/ring"
+	"github.com/corechan/corechan/transports/internal/accept"
 )
 
 // Options are how sessions are made. The zero value, and nil, is a good choice.
@@ -20,11 +21,13 @@ type Options struct {
 	Authorize func(engine.Peer) error
 	// HandshakeTimeout bounds the handshake. 0 means 5 s.
 	HandshakeTimeout time.Duration
-	// KeepAlive says when the kernel asks a silent peer whether it is there. The zero value means the defaults of package
-	// net; Enable false with another field set turns it off.
+	// KeepAlive says when the kernel asks a silent peer whether it is there. The zero value means after 30 s to a minute, each
+	// 15 s, five times; Enable false with another field set turns it off.
 	KeepAlive net.KeepAliveConfig
-	// UserTimeout bounds how long what was sent may stay unacknowledged before the peer counts as gone. 0 means 30 s; less
-	// than 0 leaves it to the kernel, which takes about 15 minutes. See TCP_USER_TIMEOUT in tcp(7).
+	// UserTimeout bounds how long what was sent may stay unacknowledged before the peer counts as gone: also one that is there and
+	// has not read for so long that it has no room, and one that does not answer so many questions of KeepAlive. 0 leaves it to
+	// the kernel, which takes about 15 minutes, and as long as it likes for a peer that does not read. See TCP_USER_TIMEOUT in
+	// tcp(7).
 	UserTimeout time.Duration
 	// BusyPoll has receives poll the network device for that long before they sleep, where it can; beyond
 	// net.core.busy_read that needs CAP_NET_ADMIN. 0: not.
@@ -43,10 +46,7 @@ func (o *Options) withDefaults() Options {
 		r.HandshakeTimeout = 5 * time.Second
 	}
 	if r.KeepAlive == (net.KeepAliveConfig{}) {
-		r.KeepAlive.Enable = true
-	}
-	if r.UserTimeout == 0 {
-		r.UserTimeout = 30 * time.Second
+		r.KeepAlive = accept.KeepAlive()
 	}
 	return r
 }

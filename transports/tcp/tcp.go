@@ -79,17 +79,22 @@ func session(ctx context.Context, conn net.Conn, o *Options, dialer bool, core i
 		return nil, fmt.Errorf("handshake with %s: %w", conn.RemoteAddr(), err)
 	}
 	sock, err := wire.Detach(conn)
+	if err == nil {
+		if err = prepare(sock, o); err != nil {
+			_ = sock.Close()
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("session with %s: %w", conn.RemoteAddr(), err)
 	}
-	if err := prepare(sock, o); err != nil {
-		_ = sock.Close()
-		return nil, err
-	}
-	return wire.NewSession(wire.Plain{FD: sock}, &wire.Options{
+	s, err := wire.NewSession(wire.Plain{FD: sock}, &wire.Options{
 		Engine: o.Engine, Ring: o.Ring, Label: "tcp session",
 		Link: engine.Link{Dialer: dialer, Transport: Transport, Peer: peer, PeerLimits: said.Announced, Core: core},
 	})
+	if err != nil {
+		return nil, fmt.Errorf("session with %s: %w", conn.RemoteAddr(), err)
+	}
+	return s, nil
 }
 
 // prepare sets what the options say of a socket.
@@ -98,6 +103,9 @@ func prepare(sock *fd.FD, o *Options) error {
 		if err := fd.SetUserTimeout(sock.Int(), o.UserTimeout); err != nil {
 			return err
 		}
+	}
+	if err := accept.Spread(sock, o.KeepAlive); err != nil {
+		return err
 	}
 	if o.BusyPoll > 0 {
 		if err := fd.SetBusyPoll(sock.Int(), o.BusyPoll); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/ring"
+	"github.com/corechan/corechan/transports/internal/accept"
 )
 
 // Options are how sessions are made. A listener needs a certificate: Files, or one in Config. A dialer needs none: nil Options
@@ -53,10 +54,7 @@ func (o *Options) withDefaults() Options {
 		r.HandshakeTimeout = 10 * time.Second
 	}
 	if r.KeepAlive == (net.KeepAliveConfig{}) {
-		r.KeepAlive.Enable = true
-	}
-	if r.UserTimeout == 0 {
-		r.UserTimeout = 30 * time.Second
+		r.KeepAlive = accept.KeepAlive()
 	}
 	return r
 }

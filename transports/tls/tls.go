@@ -149,19 +149,27 @@ func session(ctx context.Context, conn net.Conn, o *Options, config *tls.Config,
 		_ = s.conn.Close()
 		return nil, fmt.Errorf("%s: %w", conn.RemoteAddr(), err)
 	}
-	if err := sock.detach(); err != nil {
-		return nil, err
-	}
-	if o.UserTimeout > 0 {
-		if err := fd.SetUserTimeout(sock.fd.Int(), o.UserTimeout); err != nil {
+	if err = sock.detach(); err == nil {
+		if err = accept.Spread(sock.fd, o.KeepAlive); err != nil {
 			_ = sock.fd.Close()
-			return nil, err
 		}
 	}
-	return wire.NewSession(s, &wire.Options{
+	if err == nil && o.UserTimeout > 0 {
+		if err = fd.SetUserTimeout(sock.fd.Int(), o.UserTimeout); err != nil {
+			_ = sock.fd.Close()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("session with %s: %w", conn.RemoteAddr(), err)
+	}
+	link, err := wire.NewSession(s, &wire.Options{
 		Engine: o.Engine, Ring: o.Ring, Label: "tls session",
 		Link: engine.Link{Dialer: dialer, Transport: Transport, Peer: peer, PeerLimits: said.Announced, Core: core},
 	})
+	if err != nil {
+		return nil, fmt.Errorf("session with %s: %w", conn.RemoteAddr(), err)
+	}
+	return link, nil
 }
 
 func (o *Options) authorize(p engine.Peer) error {

@@ -542,13 +542,13 @@ func testALaneCarriesNothing(t *T) {
 	}
 	l := t.connect()
 	t.polled(l.B)
+	opened, accepted := channel[note](t, l.A, l.B) // before the lane, which has its name
 	s, err := engine.OpenLane[parcel](t.ctx, l.A, "x", nil)
 	t.check(err)
 	replies, reply := engine.Pipe[note]()
 	feed, out := engine.Pipe[note]()
 	body, write := engine.Stream()
 	read, sink := engine.Stream()
-	opened, accepted := channel[note](t, l.A, l.B)
 	_, path := contents(t, 100)
 	file, err := os.Open(path)
 	t.check(err)

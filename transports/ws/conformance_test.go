@@ -19,6 +19,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// TestWSConforms needs one way to wait: hybrid is block here (engine.Link.NoSpin).
 func TestWSConforms(t *testing.T) {
 	ca := certtest.NewCA(t)
 	server := &tls.Config{Certificates: []tls.Certificate{ca.Good("server")}}

@@ -3,7 +3,6 @@ package ws
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,7 +45,7 @@ func dial(d *web.Dialer, u *url.URL, o *web.Options) (*engine.Session, error) {
 		return nil, err
 	}
 	d.Enter("handshake")
-	stop := context.AfterFunc(d.Context(false), st.raw.cut)
+	stop := context.AfterFunc(d.Context(false), st.raw.Cut)
 	defer stop()
 	p, err := pump.New(&o.Ring)
 	if err != nil {
@@ -75,16 +74,9 @@ func dial(d *web.Dialer, u *url.URL, o *web.Options) (*engine.Session, error) {
 
 // connect makes the WebSocket connection.
 func connect(d *web.Dialer, u *url.URL, o *web.Options) (*stream, error) {
-	raw := &rawConn{}
-	tr := web.Transport(o)
+	raw := &web.RawConn{}
+	tr := web.Transport(o, raw)
 	tr.Protocols.SetHTTP1(true)
-	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := new(net.Dialer).DialContext(ctx, network, addr)
-		if err == nil {
-			raw.set(c)
-		}
-		return c, err
-	}
 	defer tr.CloseIdleConnections() // what an answer other than 101 leaves
 	at := *u
 	at.User = nil
@@ -95,6 +87,9 @@ func connect(d *web.Dialer, u *url.URL, o *web.Options) (*stream, error) {
 		},
 		HTTPHeader: o.Headers(u), Subprotocols: []string{Subprotocol}, CompressionMode: websocket.CompressionDisabled,
 	})
+	if err != nil {
+		raw.Cut()
+	}
 	switch {
 	case err == nil && conn.Subprotocol() == Subprotocol:
 		conn.SetReadLimit(-1) // nothing is kept of a message but what is read of it

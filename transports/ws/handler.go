@@ -54,7 +54,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.Authorized(w, r) {
 		return
 	}
-	raw := &rawConn{}
+	raw := &web.RawConn{}
 	conn, err := websocket.Accept(&hijackWriter{w, http.NewResponseController(w), raw}, r, &websocket.AcceptOptions{
 		Subprotocols: []string{Subprotocol}, OriginPatterns: h.Origins, CompressionMode: websocket.CompressionDisabled,
 	})
@@ -64,8 +64,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(-1) // nothing is kept of a message but what is read of it
 	s := &stream{conn: conn, raw: raw}
-	stop := web.Bound(r.Context(), raw.cut)
-	slow := time.AfterFunc(h.HandshakeTimeout, raw.cut)
+	stop := web.Bound(r.Context(), raw.Cut)
+	slow := time.AfterFunc(h.HandshakeTimeout, raw.Cut)
 	sess, p, err := h.Greet(r, Transport, s)
 	if late := !slow.Stop(); (!stop() || late) && err == nil {
 		_ = sess.Close()

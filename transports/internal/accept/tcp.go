@@ -3,8 +3,10 @@ package accept
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"syscall"
+	"time"
 
 	"github.com/corechan/corechan/fd"
 )
@@ -80,4 +82,19 @@ func (s *Sockets) Accept() []func() (Conn, error) {
 		})
 	}
 	return all
+}
+
+// KeepAlive is when the kernel asks a silent peer whether it is there, where the options do not say: after 30 s to a minute, five
+// times.
+func KeepAlive() net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 5}
+}
+
+// Spread has connections ask at different times, where the options do not say when: thousands that were made within a second, and
+// ask within a millisecond, have each other's questions dropped, again and again.
+func Spread(sock *fd.FD, c net.KeepAliveConfig) error {
+	if c != KeepAlive() {
+		return nil
+	}
+	return fd.SetKeepIdle(sock.Int(), c.Idle+rand.N(c.Idle))
 }

@@ -29,11 +29,15 @@ type Acceptor struct {
 // Refuse answers a request that does not become a session, and logs why.
 func (a *Acceptor) Refuse(w http.ResponseWriter, r *http.Request, code int, err error) {
 	a.Log(r, err)
-	Answer(w, code, err.Error())
+	Answer(w, r, code, err.Error())
 }
 
 // Answer answers with a status and a line of text.
-func Answer(w http.ResponseWriter, code int, text string) {
+func Answer(w http.ResponseWriter, r *http.Request, code int, text string) {
+	if r.ProtoMajor < 2 && r.ContentLength != 0 { // a body that may have no end: it is not read before the answer
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		w.Header().Set("Connection", "close")
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, "corechan: "+text, code)
 }

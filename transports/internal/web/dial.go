@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 )
 
+const stepRequest = "request"
+
 // A Dialer bounds one dial: by its caller's context and the handshake's timeout. What it makes outlives that.
 type Dialer struct {
 	step   atomic.Pointer[string]
@@ -53,7 +55,7 @@ func (d *Dialer) Context(onlyHTTP2 bool) context.Context {
 				d.cancel(ErrHTTP1)
 			}
 		},
-		GotConn: func(httptrace.GotConnInfo) { d.Enter("request") },
+		GotConn: func(httptrace.GotConnInfo) { d.Enter(stepRequest) },
 	})
 }
 
@@ -70,6 +72,9 @@ func (d *Dialer) Finish(err error) error {
 	if why := d.why(); why != nil && !errors.Is(why, context.Canceled) || errors.Is(err, context.Canceled) {
 		err = why
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && d.Step() == stepRequest {
+		err = fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	}
 	d.cancel(nil)
 	return err
 }
@@ -82,14 +87,14 @@ func (d *Dialer) why() error {
 	return context.Cause(d.ctx)
 }
 
-// Transport returns a Transport for one dial, with no protocol set.
-func Transport(o *Options) *http.Transport {
+// Transport returns a Transport for one dial, with no protocol set, whose connection is raw.
+func Transport(o *Options, raw *RawConn) *http.Transport {
 	c := &tls.Config{}
 	if o.TLS != nil {
 		c = o.TLS.Clone()
 	}
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: c, DisableCompression: true, Protocols: new(http.Protocols),
+		DialContext: raw.dial, Proxy: http.ProxyFromEnvironment, TLSClientConfig: c, DisableCompression: true, Protocols: new(http.Protocols),
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 }

@@ -16,6 +16,8 @@ var (
 	ErrUnauthorized = errors.New("not authorized")
 	// ErrUnavailable is a server, or a proxy before it, that cannot serve now: 408, 429, or 5xx.
 	ErrUnavailable = errors.New("not available now")
+	// ErrNoAnswer is a server, or a proxy before it, that has taken the request and does not answer in time.
+	ErrNoAnswer = errors.New("the request was taken and not answered; a proxy may wait for its end")
 	// ErrHTTP1 is a server, or a proxy before it, that speaks only HTTP/1.
 	ErrHTTP1 = errors.New("only HTTP/1 is spoken there")
 )

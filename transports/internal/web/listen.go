@@ -121,7 +121,7 @@ type undeliveredKey struct{}
 // ServeHTTP has a request become a session.
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.EscapedPath() != l.path {
-		Answer(w, http.StatusNotFound, fmt.Sprintf("there is nothing at this path; the endpoint is at %s", l.path))
+		Answer(w, r, http.StatusNotFound, fmt.Sprintf("there is nothing at this path; the endpoint is at %s", l.path))
 		return
 	}
 	l.mu.Lock()
@@ -131,7 +131,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	l.mu.Unlock()
 	if closed {
-		Answer(w, http.StatusServiceUnavailable, "the listener is closed")
+		Answer(w, r, http.StatusServiceUnavailable, "the listener is closed")
 		return
 	}
 	done := sync.OnceFunc(l.all.Done)
@@ -139,7 +139,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case l.slots <- struct{}{}:
 	case <-l.ctx.Done():
-		Answer(w, http.StatusServiceUnavailable, "the listener is closed")
+		Answer(w, r, http.StatusServiceUnavailable, "the listener is closed")
 		return
 	case <-r.Context().Done():
 		return

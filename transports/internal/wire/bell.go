@@ -31,6 +31,7 @@ type bell struct {
 	session     atomic.Pointer[engine.Session]
 	interrupted atomic.Bool
 	down        atomic.Bool
+	trimming    atomic.Bool // TrimLater was called
 	gone        atomic.Bool
 	goneFor     atomic.Pointer[error]
 	notify      atomic.Pointer[func()]

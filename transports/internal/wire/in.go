@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/ring"
@@ -16,12 +17,18 @@ type inbound struct {
 	more  bool  // the socket, or the stream, may have something
 	over  bool  // nothing more comes
 	err   error // what ends the session
+
+	// mu is held while something is read into the ring, so that nobody trims it: see trim.go. Who has bell.mu takes it by try only.
+	mu            sync.Mutex
+	seen, trimmed uint64 // total, at the last two
 }
 
 // read moves what has arrived into the ring, until that is at least a frame or nothing is left, and reports whether it was a
 // frame. With wait it may block the thread, if there is nothing.
 func (b *bell) read(wait bool) (frame bool, err error) {
 	in := &b.in
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	for in.err == nil && !in.over {
 		space := in.inlet.Space()
 		if len(space) == 0 { // a lease holds the ring
@@ -41,6 +48,7 @@ func (b *bell) read(wait bool) (frame bool, err error) {
 		}
 		in.more = err == nil && (n == len(space) || b.stream.More())
 		in.total += uint64(n)
+		b.used()
 		b.out.row.Store(0)
 		before := in.inlet.Published()
 		if err := in.inlet.Add(n); err != nil {
