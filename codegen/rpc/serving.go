@@ -54,7 +54,7 @@ const (
 	// moment is how long a call may hold up others.
 	moment     = 200 * time.Microsecond
 	fast       = 20 * time.Microsecond
-	fastInARow = 64
+	fastInARow = 8
 )
 
 func newServing(ctx context.Context, s *server, in engine.Receiver[Request]) *serving {

@@ -2,19 +2,26 @@ package service_test
 
 import (
 	"context"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/internal/shop"
 )
 
-// BenchmarkUnary compares a call through a generated client with the same by engine.Call, written by hand: spinning, both ends in
-// this process, on two goroutines.
+// BenchmarkUnary compares a call through a generated client with the same by engine.Call, written by hand: both ends in this process, on
+// two goroutines. cpu-ns/op is the processor time of both, which means something also where others take the cores away.
 func BenchmarkUnary(b *testing.B) {
+	b.Run("spin", func(b *testing.B) { unary(b, engine.Spin) })
+	b.Run("block", func(b *testing.B) { unary(b, engine.Block) })
+}
+
+func unary(b *testing.B, wait engine.Wait) {
 	for kind, url := range urls(b) {
 		ctx := context.Background()
 		b.Run(kind+"/hand", func(b *testing.B) {
-			client, server := pair(b, url, engine.Config{Wait: engine.Spin})
+			client, server := pair(b, url, engine.Config{Wait: wait})
 			asks, err := engine.Open[handAsk](ctx, client, "asks")
 			if err != nil {
 				b.Fatal(err)
@@ -38,18 +45,21 @@ func BenchmarkUnary(b *testing.B) {
 			b.ReportAllocs()
 			q := handAsk{Order: shop.Order{ID: 1, Price: 2, Note: "n"}}
 			var f shop.Fill
+			used := cpu()
 			for b.Loop() {
 				if err := engine.Call(ctx, asks, &q, &q.Reply, &f); err != nil {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64(cpu()-used)/float64(b.N), "cpu-ns/op")
 			_ = client.Close()
 			<-over
 		})
 		for _, method := range []string{"client", "inline"} {
 			b.Run(kind+"/"+method, func(b *testing.B) {
-				w := start(b, url, nil)
+				w := startWith(b, url, engine.Config{Wait: wait}, nil)
 				b.ReportAllocs()
+				used := cpu()
 				for b.Loop() {
 					var err error
 					if method == "client" {
@@ -61,9 +71,19 @@ func BenchmarkUnary(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
+				b.ReportMetric(float64(cpu()-used)/float64(b.N), "cpu-ns/op")
 			})
 		}
 	}
+}
+
+// cpu returns the processor time that this process has used.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // A handAsk is an Order with a place for the answer, as one writes it by hand.

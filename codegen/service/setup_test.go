@@ -83,11 +83,14 @@ type world struct {
 // start serves a store.
 func start(t testing.TB, url string, o *rpc.ServeOptions, more ...rpc.Service) *world {
 	t.Helper()
+	return startWith(t, url, engine.Config{}, o, more...)
+}
+
+// startWith is start with an engine's configuration.
+func startWith(t testing.TB, url string, cfg engine.Config, o *rpc.ServeOptions, more ...rpc.Service) *world {
+	t.Helper()
 	w := &world{store: newStore(), log: &logbook{}, served: make(chan error, 1)}
-	cfg := engine.Config{Logger: slog.New(slog.NewTextHandler(w.log, nil))}
-	if _, ok := t.(*testing.B); ok {
-		cfg.Wait = engine.Spin
-	}
+	cfg.Logger = slog.New(slog.NewTextHandler(w.log, nil))
 	w.client, w.server = pair(t, url, cfg)
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(context.Background())
