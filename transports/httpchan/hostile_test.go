@@ -191,8 +191,11 @@ func TestADialerGivesUpWhoStallsOrTalksNonsense(t *testing.T) {
 		residue(t)
 		const timeout = 200 * time.Millisecond
 		for _, c := range []struct{ name, says string }{
-			{"nothing", ""}, {"another protocol", "SSH-2.0-OpenSSH_9.2\r\n"}, {"an answer before the request", "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"},
-			{"half an answer", "HTTP/1.1 101 Switching Proto"}, {"garbage", strings.Repeat("\x00\xff", 5000)},
+			{"nothing", ""},
+			{"another protocol", "SSH-2.0-OpenSSH_9.2\r\n"},
+			{"an answer before the request", "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"},
+			{"half an answer", "HTTP/1.1 101 Switching Proto"},
+			{"garbage", strings.Repeat("\x00\xff", 5000)},
 			{"HTTP/2 settings alone", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"},
 		} {
 			url := k.scheme + "://" + silent(t, c.says) + "/chan"
