@@ -72,48 +72,60 @@ type transport struct {
 // all returns the transports.
 func all() []transport {
 	return append([]transport{
-		{inmem.Transport, anyName,
+		{
+			inmem.Transport, anyName,
 			func(ctx context.Context, addr string, o *Options) (*engine.Session, error) {
 				return inmem.Dial(ctx, addr, o.inmem())
 			},
 			func(ctx context.Context, addr string, o *Options) (*engine.Listener, error) {
 				return inmem.Listen(ctx, addr, o.inmem())
-			}},
-		{shm.Transport, localName,
+			},
+		},
+		{
+			shm.Transport, localName,
 			func(ctx context.Context, addr string, o *Options) (*engine.Session, error) {
 				return shm.Dial(ctx, addr, o.shm())
 			},
 			func(ctx context.Context, addr string, o *Options) (*engine.Listener, error) {
 				return shm.Listen(ctx, addr, o.shm())
-			}},
-		{unix.Transport, localName,
+			},
+		},
+		{
+			unix.Transport, localName,
 			func(ctx context.Context, addr string, o *Options) (*engine.Session, error) {
 				return unix.Dial(ctx, addr, o.unix())
 			},
 			func(ctx context.Context, addr string, o *Options) (*engine.Listener, error) {
 				return unix.Listen(ctx, addr, o.unix())
-			}},
-		{auto.Transport, localName,
+			},
+		},
+		{
+			auto.Transport, localName,
 			func(ctx context.Context, addr string, o *Options) (*engine.Session, error) {
 				return auto.Dial(ctx, addr, o.auto())
 			},
 			func(ctx context.Context, addr string, o *Options) (*engine.Listener, error) {
 				return auto.Listen(ctx, addr, o.auto())
-			}},
-		{tcp.Transport, hostPort,
+			},
+		},
+		{
+			tcp.Transport, hostPort,
 			func(ctx context.Context, addr string, o *Options) (*engine.Session, error) {
 				return tcp.Dial(ctx, addr, o.tcp())
 			},
 			func(ctx context.Context, addr string, o *Options) (*engine.Listener, error) {
 				return tcp.Listen(ctx, addr, o.tcp())
-			}},
-		{tls.Transport, hostPort,
+			},
+		},
+		{
+			tls.Transport, hostPort,
 			func(ctx context.Context, addr string, o *Options) (*engine.Session, error) {
 				return tls.Dial(ctx, addr, o.tls())
 			},
 			func(ctx context.Context, addr string, o *Options) (*engine.Listener, error) {
 				return tls.Listen(ctx, addr, o.tls())
-			}},
+			},
+		},
 	}, webTransports()...)
 }
 
