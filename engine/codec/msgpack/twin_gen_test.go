@@ -186,7 +186,7 @@ func (z *Generated) MarshalMsg(b []byte) (o []byte, err error) {
 		}
 		// string "Fixed"
 		o = append(o, 0xa5, 0x46, 0x69, 0x78, 0x65, 0x64)
-		o = msgp.AppendBytes(o, z.Fixed[:])
+		o = msgp.AppendBytes(o, (z.Fixed)[:])
 		// string "Array"
 		o = append(o, 0xa5, 0x41, 0x72, 0x72, 0x61, 0x79)
 		o = msgp.AppendArrayHeader(o, uint32(2))
@@ -422,7 +422,7 @@ func (z *Generated) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				}
 			}
 		case "Fixed":
-			bts, err = msgp.ReadExactBytes(bts, z.Fixed[:])
+			bts, err = msgp.ReadExactBytes(bts, (z.Fixed)[:])
 			if err != nil {
 				err = msgp.WrapError(err, "Fixed")
 				return
@@ -471,7 +471,7 @@ func (z *Generated) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				return
 			}
 			if cap(z.Refs) >= int(zb0003) {
-				z.Refs = z.Refs[:zb0003]
+				z.Refs = (z.Refs)[:zb0003]
 			} else {
 				z.Refs = make([]codec.Ref, zb0003)
 			}
@@ -490,7 +490,7 @@ func (z *Generated) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				return
 			}
 			if cap(z.Ints) >= int(zb0004) {
-				z.Ints = z.Ints[:zb0004]
+				z.Ints = (z.Ints)[:zb0004]
 			} else {
 				z.Ints = make([]int, zb0004)
 			}
@@ -513,7 +513,7 @@ func (z *Generated) UnmarshalMsg(bts []byte) (o []byte, err error) {
 					return
 				}
 				if z.NilInts != nil && cap(z.NilInts) >= int(zb0005) {
-					z.NilInts = z.NilInts[:zb0005]
+					z.NilInts = (z.NilInts)[:zb0005]
 				} else {
 					z.NilInts = make([]int, zb0005)
 				}
@@ -642,7 +642,7 @@ func (z *Generated) UnmarshalMsg(bts []byte) (o []byte, err error) {
 				return
 			}
 			if cap(z.Inners) >= int(zb0008) {
-				z.Inners = z.Inners[:zb0008]
+				z.Inners = (z.Inners)[:zb0008]
 			} else {
 				z.Inners = make([]Inner, zb0008)
 			}
@@ -777,11 +777,11 @@ func (z *Generated) UnmarshalMsg(bts []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Generated) Msgsize() (s int) {
-	s = 3 + 2 + msgp.BoolSize + 2 + msgp.IntSize + 3 + msgp.Int8Size + 2 + msgp.Uint64Size + 4 + msgp.Uint16Size + 4 + msgp.Float32Size + 4 + msgp.Float64Size + 10 + msgp.Complex64Size + 11 + msgp.Complex128Size + 7 + msgp.StringPrefixSize + len(z.String) + 6 + msgp.BytesPrefixSize + len(z.Bytes) + 4 + msgp.BytesPrefixSize + len(z.Nil) + 6 + msgp.ArrayHeaderSize + (4 * msgp.ByteSize) + 6 + msgp.ArrayHeaderSize + (2 * msgp.IntSize) + 5 + msgp.TimeSize + 9 + msgp.DurationSize + 4 + z.Ref.Msgsize() + 5 + msgp.ArrayHeaderSize
+	s = 3 + 2 + msgp.BoolSize + 2 + msgp.IntSize + 3 + msgp.Int8Size + 2 + msgp.Uint64Size + 4 + msgp.Uint16Size + 4 + msgp.Float32Size + 4 + msgp.Float64Size + 10 + msgp.Complex64Size + 11 + msgp.Complex128Size + 7 + msgp.StringPrefixSize + len(z.String) + 6 + msgp.BytesPrefixSize + len(z.Bytes) + 4 + msgp.BytesPrefixSize + len(z.Nil) + 6 + msgp.ArrayHeaderSize + (4 * (msgp.ByteSize)) + 6 + msgp.ArrayHeaderSize + (2 * (msgp.IntSize)) + 5 + msgp.TimeSize + 9 + msgp.DurationSize + 4 + z.Ref.Msgsize() + 5 + msgp.ArrayHeaderSize
 	for za0003 := range z.Refs {
 		s += z.Refs[za0003].Msgsize()
 	}
-	s += 5 + msgp.ArrayHeaderSize + (len(z.Ints) * msgp.IntSize) + 3 + msgp.ArrayHeaderSize + (len(z.NilInts) * msgp.IntSize) + 4 + msgp.MapHeaderSize
+	s += 5 + msgp.ArrayHeaderSize + (len(z.Ints) * (msgp.IntSize)) + 3 + msgp.ArrayHeaderSize + (len(z.NilInts) * (msgp.IntSize)) + 4 + msgp.MapHeaderSize
 	if z.Map != nil {
 		for za0006, za0007 := range z.Map {
 			_ = za0007
