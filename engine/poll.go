@@ -402,6 +402,10 @@ func (c *spaceCondition) arm()                    { c.prod.Arm() }
 // held. The sender becomes the poller if nobody is, so that two processes that only send do not wait for each other's
 // reading.
 func (p *port) reserveSlow(ctx context.Context, n int, s *sendEnd) ([]byte, error) {
+	p.fence()
+	if p.prod.MustRing() { // control frames were published since the token was taken, and are what is in the way
+		p.bell.Ring()
+	}
 	if p.link.Flush != nil {
 		p.link.Flush()
 	}
