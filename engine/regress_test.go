@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/corechan/corechan/engine"
-	"github.com/corechan/corechan/ring"
 	"github.com/corechan/corechan/transports/inmem"
 )
 
@@ -165,38 +164,4 @@ func TestValuesInAMessageThatNobodyReceivesExpire(t *testing.T) {
 	if q.ID != 2 || b.Stats().References != 0 {
 		t.Error(q.ID, b.Stats())
 	}
-}
-
-// TestACreditBeforeAMessageThatNeedsTheWholeRingIsRungFor: the sender writes the credit that is due, and then waits for the whole
-// ring, which is free only when the peer, who sleeps, has read the credit.
-func TestACreditBeforeAMessageThatNeedsTheWholeRingIsRungFor(t *testing.T) {
-	ctx := watchdog(t)
-	eng := must(engine.New(engine.Config{Wait: engine.Block}))
-	t.Cleanup(func() { _ = eng.Shutdown(ctx) })
-	a, b := pair(t, &inmem.Options{Engine: eng, Ring: ring.Options{Capacity: 4096}})
-	there, pinged := channelOf[engine.Raw](t, a, b, "there")
-	back, ponged := channelOf[engine.Raw](t, b, a, "back")
-	whole := make(engine.Raw, 4096-engine.HeaderSize)
-	answered := make(chan error, 1)
-	const rounds = 500 // some 60 of them have a credit in the way
-	go func() {
-		var m engine.Raw
-		for range rounds {
-			if err := pinged.Receive(ctx, &m); err != nil {
-				answered <- err
-				return
-			}
-			if err := back.Send(ctx, &m); err != nil {
-				answered <- err
-				return
-			}
-		}
-		answered <- nil
-	}()
-	var m engine.Raw
-	for range rounds {
-		check(t, there.Send(ctx, &whole))
-		check(t, ponged.Receive(ctx, &m))
-	}
-	check(t, <-answered)
 }

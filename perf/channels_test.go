@@ -99,10 +99,13 @@ func TestAStreamGoesRoundTheRing(t *testing.T) {
 }
 
 func TestTheLargestMessageIsWhatTheChannelTakes(t *testing.T) {
-	for _, transport := range polled() {
+	for _, transport := range Transports() {
 		for _, lane := range lanes(transport) {
 			for _, mode := range []Mode{Typed, Raw} {
-				c := forTwoCores(t, Config{Transport: transport, Lane: lane, Mode: mode, Wait: Hybrid, Ring: MinRing, Count: 20})
+				c := forTwoCores(t, Config{Transport: transport, Lane: lane, Mode: mode, Wait: Hybrid, Ring: MinRing, Count: 300})
+				if !slices.Contains(polled(), transport) {
+					c.Wait = Block
+				}
 				c.Size = MinRing
 				_, err := Pingpong(t.Context(), c, testOptions(nil))
 				most := MinRing - engine.HeaderSize
