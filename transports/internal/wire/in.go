@@ -14,9 +14,9 @@ type inbound struct {
 	seg   *ring.Segment
 	inlet *ring.Inlet
 	total uint64 // grows when something comes
-	more  bool  // the socket, or the stream, may have something
-	over  bool  // nothing more comes
-	err   error // what ends the session
+	more  bool   // the socket, or the stream, may have something
+	over  bool   // nothing more comes
+	err   error  // what ends the session
 
 	// mu is held while something is read into the ring, so that nobody trims it: see trim.go. Who has bell.mu takes it by try only.
 	mu            sync.Mutex
