@@ -32,7 +32,7 @@ type answer struct{ N uint64 }
 // childIdle answers questions, with handlers on a loop.
 func childIdle(c *childSide) error {
 	ctx := context.Background()
-	eng := must(engine.New(engine.Config{Wait: engine.Block, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))}))
+	eng := must(engine.New(engine.Config{Wait: engine.Block, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}))
 	ln, err := tcp.Listen(ctx, "127.0.0.1:0", &tcp.Options{Engine: eng})
 	if err != nil {
 		return err
@@ -86,9 +86,9 @@ func cpu(t testing.TB, pids ...int) (sum time.Duration) {
 
 // A name with Alloc in it, so that it also runs without the race detector, which has memory of its own for everything.
 func TestIdleSessionsUseNoCPUAndAllocateLittle(t *testing.T) {
-	n := 500
+	n, most := 500, 10<<10 // what grows by doubling weighs more among few
 	if soak {
-		n = 9_000 // below the usual hard limit on descriptors
+		n, most = 9_000, 8<<10 // below the usual hard limit on descriptors
 	}
 	var lim unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
@@ -124,9 +124,9 @@ func TestIdleSessionsUseNoCPUAndAllocateLittle(t *testing.T) {
 		return rss << 10, heap << 10, maps
 	}
 	list := open(100) // what is allocated once
+	memory()
+	<-time.After(2500 * time.Millisecond) // these are trimmed
 	rss, heap, maps := memory()
-	<-time.After(2500 * time.Millisecond)
-	rss, heap, maps = memory()
 	list = append(list, open(n)...)
 	busy, _, _ := memory()
 	each, eachHeap := 1<<30, 0
@@ -136,7 +136,7 @@ func TestIdleSessionsUseNoCPUAndAllocateLittle(t *testing.T) {
 		var h int
 		last, h, lastMaps = memory()
 		each, eachHeap = (last-rss)/n, (h-heap)/n
-		return each <= 8<<10
+		return each <= most || atomics.Race
 	})
 	t.Logf("%d sessions: %d bytes each at first, %d when idle, of them %d on Go's heap; %d mappings more (race=%v)", n, (busy-rss)/n, each, eachHeap, lastMaps-maps, atomics.Race)
 	if !trimmed && !atomics.Race {
