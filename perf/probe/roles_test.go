@@ -1,0 +1,312 @@
+package probe
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// told is what an actor says of itself when asked. Times are those that its pinned thread measured by its own clock.
+type told struct {
+	TID   int           // of its pinned thread
+	Count uint64        // what it has done so far: faults, wakes
+	Time  time.Duration // how long that took, or the gaps that it found
+	Max   time.Duration
+	IDs   []uint32
+}
+
+// since returns what came after an earlier answer.
+func (s told) since(before told) told {
+	s.Count -= before.Count
+	s.Time -= before.Time
+	return s
+}
+
+// actor is another process that plays a role. It ends when its standard input does, so none outlives the test.
+type actor struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	in  *os.File
+	out *bufio.Reader
+}
+
+// startActor starts a process in a role on a core, and returns when its pinned thread runs.
+func startActor(t *testing.T, role string, core int) *actor {
+	t.Helper()
+	inRead, inWrite, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outRead, outWrite, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &actor{t: t, cmd: exec.Command("/proc/self/exe"), in: inWrite, out: bufio.NewReader(outRead)}
+	a.cmd.Env = append(os.Environ(), roleVariable+"="+role+" "+strconv.Itoa(core), "GOMAXPROCS=2", "GOGC=off")
+	a.cmd.Stdin, a.cmd.Stdout, a.cmd.Stderr = inRead, outWrite, os.Stderr
+	err = a.cmd.Start()
+	inRead.Close()
+	outWrite.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		a.end()
+		outRead.Close()
+	})
+	a.ask()
+	return a
+}
+
+func (a *actor) pid() int { return a.cmd.Process.Pid }
+
+// ask returns what the actor says of itself now.
+func (a *actor) ask() told {
+	a.t.Helper()
+	if _, err := a.in.Write([]byte("\n")); err != nil {
+		a.t.Fatal(err)
+	}
+	line, err := a.out.ReadBytes('\n')
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	var s told
+	if err := json.Unmarshal(line, &s); err != nil {
+		a.t.Fatalf("%v: %s", err, line)
+	}
+	return s
+}
+
+// end ends the process and waits for it. Further calls do nothing.
+func (a *actor) end() {
+	if a.in == nil {
+		return
+	}
+	a.in.Close()
+	a.in = nil
+	a.cmd.Wait()
+}
+
+// play is an actor's whole life.
+func play(role string) {
+	name, where, _ := strings.Cut(role, " ")
+	core, _ := strconv.Atoi(where)
+	if name == "user" {
+		user()
+		os.Exit(0)
+	}
+	var tell func() told
+	ready := make(chan struct{})
+	pinned := func(work func()) {
+		var tid atomic.Int64
+		inner := tell
+		tell = func() told {
+			s := inner()
+			s.TID = int(tid.Load())
+			return s
+		}
+		go func() {
+			runtime.LockOSThread()
+			var set unix.CPUSet
+			set.Set(core)
+			if err := unix.SchedSetaffinity(0, &set); err != nil {
+				panic(err)
+			}
+			tid.Store(int64(unix.Gettid()))
+			close(ready)
+			work()
+		}()
+	}
+	switch name {
+	case "spinner":
+		gaps := NewGaps(500 * time.Nanosecond) // short interrupts too
+		tell = func() told {
+			h := gaps.Snapshot()
+			return told{Count: h.Count(), Time: h.Sum(), Max: h.Max()}
+		}
+		pinned(func() {
+			for {
+				gaps.Tick()
+			}
+		})
+	case "competitor":
+		tell = func() told {
+			var ts unix.Timespec
+			if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &ts); err != nil {
+				panic(err)
+			}
+			return told{Time: time.Duration(ts.Nano())}
+		}
+		pinned(func() {
+			for gaps := NewGaps(0); ; {
+				gaps.Tick()
+			}
+		})
+	case "timers":
+		tell = func() told { return told{} }
+		pinned(func() { timers(core) })
+	case "faulter":
+		var count, busy atomic.Int64
+		tell = func() told { return told{Count: uint64(count.Load()), Time: time.Duration(busy.Load())} }
+		pinned(func() { fault(&count, &busy) })
+	case "flood":
+		tell = func() told { return told{} }
+		pinned(flood)
+	case "pingpong":
+		var trips atomic.Uint64
+		tell = func() told { return told{Count: trips.Load()} }
+		pinned(func() { pingpong(&trips) })
+	case "prober":
+		p, err := Start(Config{Groups: append(Default(), Syscalls, TCP)})
+		if err != nil {
+			panic(err)
+		}
+		ids := linkIDs(p)
+		tell = func() told { return told{IDs: ids} }
+		close(ready)
+		defer runtime.KeepAlive(p)
+	default:
+		panic("no role " + role)
+	}
+	<-ready
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		b, err := json.Marshal(tell())
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(string(b))
+	}
+	os.Exit(0)
+}
+
+const cannotDrop = ", and has cgo"
+
+// user starts a Probe, and another one after it has given up its capabilities, and says what became of both.
+func user() {
+	p, err := Start(Config{})
+	if err != nil {
+		panic(err)
+	}
+	count := func(p *Probe) string {
+		n := make(map[State]int)
+		for _, s := range p.Status() {
+			n[s.State]++
+		}
+		return fmt.Sprintf("active %d failed %d", n[Active], n[Failed])
+	}
+	said := count(p)
+	if err := DropCapabilities(); errors.Is(err, errors.ErrUnsupported) { // the race detector comes with cgo
+		fmt.Println(said + cannotDrop)
+		return
+	} else if err != nil {
+		panic(err)
+	}
+	if _, err := p.Snapshot(); err != nil { // attached as before
+		panic(err)
+	}
+	q, err := Start(Config{})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(said + ", then " + count(q))
+}
+
+// timers makes the core's timer interrupt run 200 handlers 500 times a second, while this thread sleeps.
+func timers(core int) {
+	const handlers, period = 200, 2 * time.Millisecond
+	for range handlers {
+		_, err := unix.PerfEventOpen(&unix.PerfEventAttr{
+			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{})),
+			Sample: uint64(period), Bits: unix.PerfBitDisabled,
+		}, -1, core, -1, unix.PERF_FLAG_FD_CLOEXEC)
+		if err != nil {
+			panic(err)
+		}
+	}
+	// At once, so that they expire together.
+	if err := unix.Prctl(unix.PR_TASK_PERF_EVENTS_ENABLE, 0, 0, 0, 0); err != nil {
+		panic(err)
+	}
+	select {}
+}
+
+// fault touches fresh pages, and counts them, and the time that it took but for pages at which the thread was kept from running.
+func fault(count, busy *atomic.Int64) {
+	const size = 16 << 20
+	page := os.Getpagesize()
+	begun := time.Now()
+	for {
+		b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		if err == nil {
+			err = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
+		}
+		if err != nil {
+			panic(err)
+		}
+		last := time.Since(begun)
+		for at := 0; at < size; at += page {
+			b[at] = 1
+			now := time.Since(begun)
+			if took := now - last; took < 50*time.Microsecond {
+				busy.Add(int64(took))
+			}
+			last = now
+			count.Add(1)
+		}
+		if err := unix.Munmap(b); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// flood sends datagrams over loopback to a socket that nobody reads, many with one call, so that one softirq receives many.
+func flood() {
+	to, errTo := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	from, errFrom := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	err := errors.Join(errTo, errFrom, unix.Bind(to, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}),
+		unix.SetsockoptInt(from, unix.SOL_UDP, unix.UDP_SEGMENT, 1200))
+	address, errName := unix.Getsockname(to)
+	if err = errors.Join(err, errName); err != nil {
+		panic(err)
+	}
+	b := make([]byte, 50*1200)
+	for {
+		unix.Sendto(from, b, 0, address)
+	}
+}
+
+// pingpong wakes another thread of the same core, and waits to be woken by it, again and again.
+func pingpong(trips *atomic.Uint64) {
+	a, errA := unix.Eventfd(0, 0)
+	b, errB := unix.Eventfd(0, 0)
+	if errA != nil || errB != nil {
+		panic(fmt.Sprint(errA, errB))
+	}
+	go func() {
+		runtime.LockOSThread()
+		word := make([]byte, 8)
+		for {
+			unix.Read(a, word)
+			unix.Write(b, word)
+		}
+	}()
+	word := []byte{1, 0, 0, 0, 0, 0, 0, 0}
+	for {
+		unix.Write(a, word)
+		unix.Read(b, word)
+		trips.Add(1)
+	}
+}
