@@ -177,6 +177,9 @@ func (e *Engine) Limits() Limits { return e.cfg.Limits }
 // Wait returns how calls wait.
 func (e *Engine) Wait() Wait { return e.cfg.Wait }
 
+// Cores returns the cores of the loops that run handlers, as Config has them; none if it names none.
+func (e *Engine) Cores() []int { return e.cores.List() }
+
 // TakeThread reports whether one more thread may sleep for a single session, which wakes up fastest. GiveThread gives it
 // back. Sleepers beyond the limit leave the sleeping to the service loop. For transports.
 func (e *Engine) TakeThread() bool {
@@ -267,8 +270,9 @@ func closeLoops(service *netpoll.Loop, loops *netpoll.Group) {
 	}
 }
 
-// loop returns the loop for the handlers of one more session, and keeps it until leaveLoop.
-func (e *Engine) loop() (*netpoll.Loop, error) {
+// loop returns the loop for the handlers of one more session, and keeps it until leaveLoop: that of core, if there is
+// one, or else the one with the least to do.
+func (e *Engine) loop(core int) (*netpoll.Loop, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closing {
@@ -283,6 +287,9 @@ func (e *Engine) loop() (*netpoll.Loop, error) {
 		e.loops = g
 	}
 	e.polled++
+	if i := slices.Index(e.cores.List(), core); i >= 0 {
+		return e.loops.Loops()[i], nil
+	}
 	return e.loops.Least(), nil
 }
 

@@ -191,7 +191,7 @@ func (s *Session) run() (*netpoll.Loop, error) {
 	if loop := s.port.loop.Load(); loop != nil {
 		return loop, s.port.failure()
 	}
-	loop, err := s.eng.loop()
+	loop, err := s.eng.loop(s.link.Core - 1)
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +211,9 @@ func (p *port) runOn(loop *netpoll.Loop, eng *Engine) error {
 	lp := &loopPoller{p: p, eng: eng}
 	eng.enterLoop()
 	p.loop.Store(loop)
+	if p.fill != nil {
+		return p.readOn(loop, eng)
+	}
 	p.bell.Notify(loop.Wake)
 	lp.mu.Lock() // until the registration is known
 	defer lp.mu.Unlock()

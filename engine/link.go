@@ -17,6 +17,15 @@ type Link struct {
 	// threads of both processes pass a full fence, so that publishing and releasing need none. It may be set only if the
 	// peer's is too. See package membarrier.
 	Barrier func()
+	// Fill, if set, moves what has arrived into the consumer's ring, without waiting, and reports whether the ring has
+	// records then: for links whose bytes come out of a system call. Whoever has the rx token calls it when the ring is
+	// empty. Without look it need not ask the system if Sleep or Drain will. An error ends the session.
+	Fill func(look bool) (bool, error)
+	// Flush, if set, writes what the link has held back, as far as that goes without waiting: for links that gather
+	// messages. Whoever has the tx token calls it when the ring is full.
+	Flush func()
+	// Cork, if set, has the link hold back what is sent until it is called with false, within one turn of a loop.
+	Cork func(bool)
 	// Lanes makes rings of their own for channels; nil if the transport has none.
 	Lanes Lanes
 	// Descriptors says that the bell carries descriptors: the peer is on this machine.
@@ -24,6 +33,10 @@ type Link struct {
 	// Close frees the memory of the rings. It is called once, when nobody uses them any more.
 	Close func() error
 
+	// Context has the values of the session's context, such as an HTTP request's; nil if there are none.
+	Context context.Context
+	// Core is the core that the link's packets arrive on, plus 1: handlers best run there. 0: any.
+	Core int
 	// Dialer says which side of the handshake this is. The dialer's channels have odd ids, the listener's even ones.
 	Dialer bool
 	// Transport names the transport: "shm".
@@ -52,6 +65,9 @@ type Peer struct {
 	Local bool
 	// Addr is where it was dialled or accepted.
 	Addr string
+	// Identity is what else the transport knows of who this is: a *tls.ConnectionState of TLS, whose certificates are
+	// verified if the options ask for it, and an *http.Request at the listener's side of HTTP/2 and WebSocket. nil elsewhere.
+	Identity any
 }
 
 // A Bell wakes the peer and lets itself be woken: the doorbell of package ring. Ring, Interrupt and Shutdown may be called

@@ -170,10 +170,18 @@ func (p *port) nextWithMore(want *recvEnd, h header, frame []byte) ([]byte, erro
 // frame returns the next frame in the ring, at least a header; nil if there is none. Called with the rx token held.
 func (p *port) frame() ([]byte, error) {
 	frame, err := p.cons.Next()
-	if err != nil {
-		if err == ring.ErrEmpty { //nolint:errorlint // never wrapped, and this is the hot path
+	for err == ring.ErrEmpty { //nolint:errorlint // never wrapped, and this is the hot path
+		if p.fill == nil {
 			return nil, nil
 		}
+		if ok, err := p.fill(false); err != nil {
+			return nil, p.broken(err)
+		} else if !ok {
+			return nil, nil
+		}
+		frame, err = p.cons.Next()
+	}
+	if err != nil {
 		return nil, p.broken(&ProtocolError{What: "ring", Err: err})
 	}
 	if len(frame) < HeaderSize {
@@ -245,11 +253,9 @@ func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error)
 	if s.rests() {
 		return false, nil
 	}
-	for range 2 * spinRound { // without the clock: the usual case of a peer that is about to answer
-		if p.cons.Ready() {
-			s.succeeded()
-			return true, nil
-		}
+	if p.lookFor(2 * spinRound) { // without the clock: the usual case of a peer that is about to answer
+		s.succeeded()
+		return true, nil
 	}
 	done := ctx.Done()
 	start := time.Now()
@@ -260,11 +266,9 @@ func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error)
 		}
 	}()
 	for yielded := start; ; {
-		for range spinRound {
-			if p.cons.Ready() {
-				s.succeeded()
-				return true, nil
-			}
+		if p.lookFor(spinRound) {
+			s.succeeded()
+			return true, nil
 		}
 		if err := p.pollerDuties(); err != nil {
 			return false, err
@@ -297,6 +301,20 @@ func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error)
 			yielded = time.Now()
 		}
 	}
+}
+
+// lookFor looks at the ring n times, or once at what it is filled from, and reports whether there is something to read.
+func (p *port) lookFor(n int) bool {
+	if p.fill != nil {
+		ok, err := p.fill(true)
+		return ok || err != nil || p.cons.Ready() // frame comes by the error too
+	}
+	for range n {
+		if p.cons.Ready() {
+			return true
+		}
+	}
+	return false
 }
 
 // sleep sleeps until the peer rings, if there is nothing to see.
@@ -385,6 +403,9 @@ func (c *spaceCondition) arm()                    { c.prod.Arm() }
 // held. The sender becomes the poller if nobody is, so that two processes that only send do not wait for each other's
 // reading.
 func (p *port) reserveSlow(ctx context.Context, n int, s *sendEnd) ([]byte, error) {
+	if p.link.Flush != nil {
+		p.link.Flush()
+	}
 	for range 8 * spinRound {
 		if p.prod.Head() != p.prod.HeadSeen() {
 			if b, err := p.prod.Reserve(n); !errors.Is(err, ring.ErrFull) {

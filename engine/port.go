@@ -34,6 +34,7 @@ type port struct {
 	barrier func()
 	fences  atomic.Uint32
 	tx      token
+	fill    func(look bool) (bool, error) // see Link.Fill
 
 	_    [64]byte // the two directions on lines of their own
 	cons *ring.Consumer
@@ -52,7 +53,8 @@ type port struct {
 	headSeen   atomic.Uint64 // the head when it began to wait
 	space      chan struct{}
 	// loop runs the port's handlers, if it has any; then it holds the rx token for good.
-	loop atomic.Pointer[netpoll.Loop]
+	loop   atomic.Pointer[netpoll.Loop]
+	nudged atomic.Bool // the loop looks at the port soon: see readon.go
 	// mayTearDown: fail is done with the bell.
 	mayTearDown atomic.Bool
 	// failed is closed when err is set: nothing goes on any more.
@@ -82,7 +84,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 608]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 624]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -138,13 +140,16 @@ func (c *control) size() int {
 
 func newPort(l *Link, owner frameHandler, spin spinner) *port {
 	p := &port{
-		owner: owner, link: l, prod: l.Producer, cons: l.Consumer, bell: l.Bell, spin: spin, barrier: l.Barrier,
+		owner: owner, link: l, prod: l.Producer, cons: l.Consumer, bell: l.Bell, spin: spin, barrier: l.Barrier, fill: l.Fill,
 		space: make(chan struct{}, 1), failed: make(chan struct{}),
 		recvs: map[uint32]*recvEnd{}, sends: map[uint32]*sendEnd{},
 	}
 	_, p.spin.within = l.Bell.(*ProcessBell)
 	p.tx.init()
 	p.rx.init()
+	if p.fill != nil {
+		p.spin.looks, p.spin.rounds = 0, 0 // a look is a system call: spinFor sees to it
+	}
 	return p
 }
 

@@ -55,11 +55,12 @@ type Session struct {
 	references atomic.Int64 // ends that came in messages which nobody has received yet
 
 	// ctx is done when the session is: handlers get it.
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   chan struct{} // closed when the peer is gone or the session failed
-	isDone atomic.Bool
-	gone   atomic.Bool
+	ctx     context.Context
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when the peer is gone or the session failed
+	isDone  atomic.Bool
+	gone    atomic.Bool
+	goneFor atomic.Pointer[error] // what the transport says of it
 	// draining: see Drain.
 	draining atomic.Bool
 
@@ -90,7 +91,11 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 		eng: eng, link: l, log: eng.log, limits: eng.cfg.Limits,
 		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}),
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	values := l.Context
+	if values == nil {
+		values = context.Background()
+	}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(values))
 	s.port = newPort(l, s, newSpinner(eng.cfg.Wait, eng.cfg.SpinFor, &eng.spinners))
 	s.port.intercepted = eng.intercepts()
 	if err := eng.add(s); err != nil {
@@ -108,8 +113,25 @@ func (s *Session) Peer() Peer { return s.link.Peer }
 // Transport returns the name of the session's transport: "shm", "inmem".
 func (s *Session) Transport() string { return s.link.Transport }
 
+// Context is done when the session is. It has the values that the transport gave: those of the HTTP request's context, where
+// there is one. Handlers get it.
+func (s *Session) Context() context.Context { return s.ctx }
+
 // Done is closed when the peer is gone or the session has failed or was closed. Messages that arrived before may still be received.
 func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Flush waits until what was sent before is out of this process's hands, as it is at once where memory is shared. Over a
+// socket, messages that come in quick succession are gathered for up to 100 µs, and wait here while the socket is full; they
+// are lost if the process dies meanwhile. Close flushes in the background. It returns ctx's error, or why the session ended.
+func (s *Session) Flush(ctx context.Context) error {
+	if s.link.Flush == nil {
+		return nil
+	}
+	if err := s.drain(ctx); err != nil {
+		return err
+	}
+	return s.port.reason()
+}
 
 // Err returns why the session ended, or nil while it goes on.
 func (s *Session) Err() error {
@@ -122,7 +144,7 @@ func (s *Session) Err() error {
 		return err
 	}
 	if s.gone.Load() {
-		return ErrPeerGone
+		return s.errGone()
 	}
 	return nil
 }
@@ -166,6 +188,15 @@ func (s *Session) allLanes() []*port {
 	}
 	return lanes
 }
+
+// PeerGoneBecause is PeerGone with the reason, if the transport knows one: it becomes a part of what channels end with.
+func (s *Session) PeerGoneBecause(reason error) {
+	s.goneFor.CompareAndSwap(nil, &reason)
+	s.PeerGone()
+}
+
+// Space tells the session that there is space in its producer's ring. Transports whose own process makes it call it.
+func (s *Session) Space() { s.port.wakeSpace() }
 
 // PeerGone tells the session that its peer has died or hung up. Transports call it.
 func (s *Session) PeerGone() {
@@ -222,7 +253,15 @@ func (s *Session) removeIfOver() {
 }
 
 // lastWord: see frameHandler.
-func (s *Session) lastWord(context.Context) error { return ErrPeerGone }
+func (s *Session) lastWord(context.Context) error { return s.errGone() }
+
+// errGone returns why the peer is gone.
+func (s *Session) errGone() error {
+	if why := s.goneFor.Load(); why != nil {
+		return fmt.Errorf("%w: %w", ErrPeerGone, *why)
+	}
+	return ErrPeerGone
+}
 
 // nextID returns the id for a channel that this side opens: odd ones are the dialer's, even ones the listener's. The
 // peer must hear of them in this order, so an id is given when the frame that speaks of it is written: called with the

@@ -57,6 +57,7 @@ type spinner struct {
 	wait Wait
 	// rounds is how often fast looks before anything else is considered: none if it rests.
 	rounds int
+	looks  int // what rounds is if it does not rest
 	all    *spinners
 	limit  time.Duration
 
@@ -126,7 +127,7 @@ func newSpinner(w Wait, limit time.Duration, all *spinners) spinner {
 	}
 	s := spinner{wait: w, all: all, limit: limit, patient: minRest}
 	if w != Block {
-		s.rounds = maxRounds
+		s.rounds, s.looks = maxRounds, maxRounds
 	}
 	return s
 }
@@ -146,7 +147,7 @@ func (s *spinner) succeeded() {
 	if s.misses == 0 {
 		return
 	}
-	s.rounds = maxRounds
+	s.rounds = s.looks
 	if s.misses--; s.misses == 0 {
 		s.patient = minRest
 	}

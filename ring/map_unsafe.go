@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/corechan/corechan/fd"
+	"github.com/corechan/corechan/internal/atomics"
 )
 
 // Create makes a segment in a memfd, maps it writable, and seals it against any other writer, truncation and growth
@@ -42,6 +43,30 @@ func Create(name string, o *Options) (*Segment, *fd.FD, error) {
 		return nil, nil, fmt.Errorf("ring: seal segment: %w", err)
 	}
 	return s, f, nil
+}
+
+// NewPrivate returns a segment for both ends of one queue in this process, NewProducer(s, s) and NewConsumer(s, s) or an
+// Inlet or Outlet: memory of its own that costs nothing before it is used, and that Trim gives back. The caller closes it. Of the
+// options only Capacity matters. Under the race detector it is ordinary memory, for the detector to see.
+func NewPrivate(o *Options) (*Segment, error) {
+	capacity, err := o.capacity()
+	if err != nil {
+		return nil, err
+	}
+	header := alignedBytes(usedHeader)
+	writeHeader(header, usedHeader, capacity)
+	if atomics.Race || capacity == 0 {
+		return newSegment(header, alignedBytes(int(2*capacity)), capacity, true), nil
+	}
+	b, err := unix.Mmap(-1, 0, int(2*capacity), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("ring: map %d bytes (ulimit -v and vm.max_map_count limit it): %w", 2*capacity, os.NewSyscallError("mmap", err))
+	}
+	_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE) // a huge page is much for what a quiet queue needs; kernels without them refuse
+	s := newSegment(header, b, capacity, true)
+	s.unmap = func() error { return os.NewSyscallError("munmap", unix.Munmap(b)) }
+	s.trim = func() { _ = unix.Madvise(b, unix.MADV_DONTNEED) }
+	return s, nil
 }
 
 // Open maps a peer's segment read-only, after checking that its seals keep the peer from truncating it, and its size and

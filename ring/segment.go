@@ -19,6 +19,7 @@ type Segment struct {
 	tail, head, tailSleep, headSleep *uint64
 
 	unmap func() error
+	trim  func()
 }
 
 // NewHeap returns a segment over ordinary memory, for both ends in one process: what the inmem transport, the race
@@ -76,6 +77,14 @@ func (s *Segment) Close() error {
 	s.unmap = nil
 	s.header, s.records, s.tail, s.head, s.tailSleep, s.headSleep = nil, nil, nil, nil, nil, nil
 	return unmap()
+}
+
+// Trim gives the memory of the records back to the system, until it is used again. Nothing may be in the ring, nor be
+// written to it meanwhile. Only a private segment has memory to give.
+func (s *Segment) Trim() {
+	if s.trim != nil {
+		s.trim()
+	}
 }
 
 func writeHeader(b []byte, headerSize int, capacity uint64) {

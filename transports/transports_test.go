@@ -2,6 +2,7 @@ package transports_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/transports"
+	"github.com/corechan/corechan/transports/internal/certtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -54,16 +56,22 @@ func Example() {
 }
 
 func TestEveryTransportIsDialledByItsURL(t *testing.T) {
-	for _, url := range []string{"inmem://x", "shm://@corechan-url-test", "shm://" + t.TempDir() + "/sock"} {
+	ca := certtest.NewCA(t)
+	server := &transports.Options{TLS: &tls.Config{Certificates: []tls.Certificate{ca.Good("server")}}}
+	client := &transports.Options{TLS: &tls.Config{RootCAs: ca.Pool()}}
+	for _, url := range []string{
+		"inmem://x", "shm://@corechan-url-test", "shm://" + t.TempDir() + "/sock", "unix://" + t.TempDir() + "/sock", "unix://@corechan-url-test",
+		"auto://" + t.TempDir() + "/sock", "tcp://127.0.0.1:0", "tcp://[::1]:0", "tls://127.0.0.1:0",
+	} {
 		t.Run(url, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
-			ln, err := transports.Listen(ctx, url, nil)
+			ln, err := transports.Listen(ctx, url, server)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer ln.Close()
-			a, err := transports.Dial(ctx, url, nil)
+			a, err := transports.Dial(ctx, ln.Addr(), client)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +102,7 @@ func TestEveryTransportIsDialledByItsURL(t *testing.T) {
 }
 
 func TestABadURLSaysWhatToWrite(t *testing.T) {
-	for _, url := range []string{"", "x", "shm:", "shm://", "shm://run/app.sock", "tcp://localhost:1", "inmem://"} {
+	for _, url := range []string{"", "x", "shm:", "shm://", "shm://run/app.sock", "tcp://localhost", "tcp://:", "tls://::1:7000", "unix://x", "gopher://x:70", "inmem://"} {
 		if _, err := transports.Dial(context.Background(), url, nil); !errors.Is(err, transports.ErrURL) {
 			t.Errorf("dial %q: %v", url, err)
 		}

@@ -9,13 +9,14 @@ import (
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/fd"
+	"github.com/corechan/corechan/transports/internal/hello"
 )
 
 // FuzzHandshake reads what a peer may say as a message of the handshake. What is accepted is a HELLO, whole, with its one
 // descriptor, that says again what it said; whatever comes, there is an error of a known kind, and no descriptor is left.
 func FuzzHandshake(f *testing.F) {
-	good := encodeHello(hello{Announced: engine.Announced{Window: 256 << 10, MaxMessage: 1 << 20}, flags: flagBarrier})
-	refuse := encodeRefuse("no")
+	good := hello.Encode(hello.Hello{Announced: engine.Announced{Window: 256 << 10, MaxMessage: 1 << 20}, Flags: hello.FlagBarrier})
+	refuse := hello.EncodeRefuse("no")
 	f.Add(good, uint8(1))
 	f.Add(good, uint8(0))
 	f.Add(good, uint8(2))
@@ -26,9 +27,9 @@ func FuzzHandshake(f *testing.F) {
 	f.Add(append(append([]byte{}, good...), good...), uint8(1))
 	f.Add(refuse, uint8(0))
 	f.Add(refuse[:16], uint8(0))
-	f.Add(encodeRefuse(string(make([]byte, 1000))), uint8(1))
+	f.Add(hello.EncodeRefuse(string(make([]byte, 1000))), uint8(1))
 	f.Add([]byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), uint8(0))
-	for i := range helloSize {
+	for i := range hello.Size {
 		b := append([]byte{}, good...)
 		b[i] ^= 0x81
 		f.Add(b, uint8(1))
@@ -78,10 +79,10 @@ func FuzzHandshake(f *testing.F) {
 		if said.Window == 0 || said.MaxMessage == 0 {
 			t.Errorf("accepted %+v", said)
 		}
-		if again := encodeHello(said); len(b) < helloSize || string(again[:28]) != string(b[:28]) {
+		if again := hello.Encode(said); len(b) < hello.Size || string(again[:28]) != string(b[:28]) {
 			t.Errorf("%q was read as %+v", b, said)
 		}
-		if parsed, err := parse(b[:helloSize]); err != nil || parsed != said {
+		if parsed, err := hello.Parse(b[:hello.Size]); err != nil || parsed != said {
 			t.Errorf("parse says %+v, %v; readMessage %+v", parsed, err, said)
 		}
 	})
@@ -89,19 +90,19 @@ func FuzzHandshake(f *testing.F) {
 
 // FuzzParse is the same without a socket: many times faster.
 func FuzzParse(f *testing.F) {
-	f.Add(encodeHello(hello{Announced: engine.Announced{Window: 1, MaxMessage: 1}}))
-	f.Add(encodeRefuse("no"))
-	f.Add(encodeRefuse(""))
+	f.Add(hello.Encode(hello.Hello{Announced: engine.Announced{Window: 1, MaxMessage: 1}}))
+	f.Add(hello.EncodeRefuse("no"))
+	f.Add(hello.EncodeRefuse(""))
 	f.Add([]byte("hanHello"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		said, err := parse(b)
+		said, err := hello.Parse(b)
 		switch {
 		case err == nil:
-			if len(b) != helloSize || string(encodeHello(said)[:28]) != string(b[:28]) {
+			if len(b) != hello.Size || string(hello.Encode(said)[:28]) != string(b[:28]) {
 				t.Errorf("%q was read as %+v", b, said)
 			}
 		case errors.Is(err, ErrRefused):
-			if len(b) < prefixSize || len(b) > maxHello {
+			if len(b) < hello.PrefixSize || len(b) > hello.MaxSize {
 				t.Errorf("a refusal of %d bytes", len(b))
 			}
 		case !errors.Is(err, ErrHandshake) && !errors.Is(err, ErrVersion):

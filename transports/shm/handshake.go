@@ -13,6 +13,16 @@ import (
 	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/internal/membarrier"
 	"github.com/corechan/corechan/ring"
+	"github.com/corechan/corechan/transports/internal/hello"
+)
+
+var (
+	// ErrHandshake is a handshake that is not corechan's: another protocol on this socket, or a broken peer.
+	ErrHandshake = hello.ErrHandshake
+	// ErrVersion is a peer that speaks another version.
+	ErrVersion = hello.ErrVersion
+	// ErrRefused is a listener's refusal; its text says why.
+	ErrRefused = hello.ErrRefused
 )
 
 // A conn is a connected control socket during the handshake.
@@ -58,11 +68,11 @@ func (c *conn) read(p []byte) (fds []*fd.FD, err error) {
 }
 
 // readMessage reads one message of the handshake.
-func (c *conn) readMessage() (hello, *fd.FD, error) {
-	var buf [maxHello]byte
-	fds, err := c.read(buf[:prefixSize])
+func (c *conn) readMessage() (hello.Hello, *fd.FD, error) {
+	var buf [hello.MaxSize]byte
+	fds, err := c.read(buf[:hello.PrefixSize])
 	if err != nil {
-		return hello{}, nil, err
+		return hello.Hello{}, nil, err
 	}
 	a, more, err := c.readRest(buf[:])
 	fds = append(fds, more...)
@@ -71,16 +81,16 @@ func (c *conn) readMessage() (hello, *fd.FD, error) {
 	}
 	if err != nil {
 		closeFDs(fds)
-		return hello{}, nil, err
+		return hello.Hello{}, nil, err
 	}
 	return a, fds[0], nil
 }
 
 // readSegment reads the peer's HELLO and maps its segment.
-func (c *conn) readSegment(o *Options) (hello, *ring.Segment, error) {
+func (c *conn) readSegment(o *Options) (hello.Hello, *ring.Segment, error) {
 	said, f, err := c.readMessage()
 	if err != nil {
-		return hello{}, nil, err
+		return hello.Hello{}, nil, err
 	}
 	defer f.Close()
 	s, err := ring.Open(f, o.MaxRing, o.Ring.Prefault)
@@ -89,28 +99,28 @@ func (c *conn) readSegment(o *Options) (hello, *ring.Segment, error) {
 		err = fmt.Errorf("%w: segment without records", ErrHandshake)
 	}
 	if err != nil {
-		return hello{}, nil, err
+		return hello.Hello{}, nil, err
 	}
 	return said, s, nil
 }
 
-func (c *conn) readRest(buf []byte) (a hello, fds []*fd.FD, err error) {
-	_, n, err := parsePrefix(buf)
+func (c *conn) readRest(buf []byte) (a hello.Hello, fds []*fd.FD, err error) {
+	_, n, err := hello.ParsePrefix(buf)
 	if err != nil {
 		return a, nil, err
 	}
-	if n == prefixSize {
-		_, err = parse(buf[:n])
+	if n == hello.PrefixSize {
+		_, err = hello.Parse(buf[:n])
 		return a, nil, err
 	}
-	fds, err = c.read(buf[prefixSize:n])
+	fds, err = c.read(buf[hello.PrefixSize:n])
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return a, nil, err
 	}
-	a, err = parse(buf[:n])
+	a, err = hello.Parse(buf[:n])
 	return a, fds, err
 }
 
@@ -138,14 +148,14 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 	peer := engine.Peer{Local: true, Cred: cred, Addr: Transport + "://" + addr}
 	if err := o.authorize(peer); err != nil {
 		if !dialer {
-			_ = c.write(encodeRefuse(err.Error()), nil)
+			_ = c.write(hello.EncodeRefuse(err.Error()), nil)
 		}
 		return nil, err
 	}
 	own, ownFD, err := ring.Create("corechan", &o.Ring)
 	if err != nil {
 		if !dialer {
-			_ = c.write(encodeRefuse(err.Error()), nil)
+			_ = c.write(hello.EncodeRefuse(err.Error()), nil)
 		}
 		return nil, err
 	}
@@ -156,14 +166,14 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 		}
 	}()
 	limits := o.Engine.Limits()
-	ours := hello{Announced: engine.Announced{Window: limits.Window, MaxMessage: limits.MaxMessage}}
+	ours := hello.Hello{Announced: engine.Announced{Window: limits.Window, MaxMessage: limits.MaxMessage}}
 	if o.Engine.Wait() != engine.Block && membarrier.Available() {
 		// Who sleeps after every message would interrupt the peer that it has just woken.
-		ours.flags |= flagBarrier
+		ours.Flags |= hello.FlagBarrier
 	}
 	if dialer {
 		// A listener may have refused and hung up before it was greeted; then what it said can be read all the same.
-		if err := c.write(encodeHello(ours), ownFD); err != nil && !errors.Is(err, syscall.EPIPE) {
+		if err := c.write(hello.Encode(ours), ownFD); err != nil && !errors.Is(err, syscall.EPIPE) {
 			return nil, err
 		}
 	}
@@ -176,19 +186,19 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 	}
 	if err != nil {
 		if !dialer {
-			_ = c.write(encodeRefuse(err.Error()), nil)
+			_ = c.write(hello.EncodeRefuse(err.Error()), nil)
 		}
 		return nil, err
 	}
 	if !dialer {
-		if err := c.write(encodeHello(ours), ownFD); err != nil {
+		if err := c.write(hello.Encode(ours), ownFD); err != nil {
 			_ = b.Close()
 			_ = theirs.Close()
 			return nil, err
 		}
 	}
 	var barrier func()
-	if ours.flags&said.flags&flagBarrier != 0 {
+	if ours.Flags&said.Flags&hello.FlagBarrier != 0 {
 		barrier = membarrier.Machine
 	}
 	l = newLink(own, theirs, b, o, barrier)

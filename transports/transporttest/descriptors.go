@@ -189,12 +189,12 @@ func testAListenerArrives(t *T) {
 }
 
 func testAFileGoesThroughAHop(t *T) {
-	l1, l2 := t.connect(), t.connect()
 	text, path := contents(t, 200_000)
 	f, err := os.Open(path)
 	t.check(err)
 	defer f.Close()
 	t.sub("receivedAndSent", func(t *T) {
+		l1, l2 := t.connect(), t.connect()
 		hop := give(t, l1.A, l1.B, f)
 		got := give(t, l2.A, l2.B, hop)
 		b, err := io.ReadAll(got)

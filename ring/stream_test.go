@@ -1,0 +1,215 @@
+package ring_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/corechan/corechan/ring"
+)
+
+func private(t testing.TB, capacity int) *ring.Segment {
+	t.Helper()
+	s, err := ring.NewPrivate(&ring.Options{Capacity: capacity})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// TestRecordsTravelAsAStream sends records through a ring, a stream that breaks them anywhere, and another ring.
+func TestRecordsTravelAsAStream(t *testing.T) {
+	for seed := range uint64(20) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		capacity := 4096 << rnd.IntN(3)
+		out, in := private(t, capacity), private(t, 4096<<rnd.IntN(3))
+		largest := min(out.Capacity(), in.Capacity())
+		prod, outlet := ring.NewProducer(out, out), ring.NewOutlet(out)
+		inlet, cons := ring.NewInlet(in, 16), ring.NewConsumer(in, in)
+		var want [][]byte
+		var wire []byte
+		sent, got := 0, 0
+		for got < 3000 {
+			switch rnd.IntN(4) {
+			case 0:
+				n := 16 + rnd.IntN(200)
+				if rnd.IntN(20) == 0 {
+					n = 16 + rnd.IntN(largest-15)
+				}
+				b, err := prod.Reserve(n)
+				if errors.Is(err, ring.ErrFull) {
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range b {
+					b[i] = byte(sent + i)
+				}
+				prod.Commit(n)
+				prod.Publish()
+				want = append(want, append([]byte(nil), b...))
+				sent++
+			case 1:
+				b := outlet.Bytes()
+				n := rnd.IntN(len(b) + 1)
+				if rnd.IntN(2) == 0 {
+					n = len(b)
+				}
+				wire = append(wire, b[:n]...)
+				outlet.Done(n)
+			case 2:
+				n := copy(inlet.Space(), wire)
+				if rnd.IntN(2) == 0 {
+					n = rnd.IntN(n + 1)
+				}
+				wire = wire[n:]
+				if err := inlet.Add(n); err != nil {
+					t.Fatal(err)
+				}
+			case 3:
+				for range rnd.IntN(10) {
+					b, err := cons.Next()
+					if errors.Is(err, ring.ErrEmpty) {
+						break
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !bytes.Equal(b, want[got]) {
+						t.Fatalf("seed %d: record %d differs", seed, got)
+					}
+					got++
+				}
+				if rnd.IntN(2) == 0 {
+					cons.Release()
+				}
+			}
+		}
+	}
+}
+
+func TestAnInletRefusesLengthsThatNoRecordHas(t *testing.T) {
+	for _, length := range []uint32{0, 3, 15, 4097, 1 << 31, 1<<32 - 1} {
+		s := private(t, 4096)
+		in := ring.NewInlet(s, 16)
+		b := in.Space()
+		binary.LittleEndian.PutUint32(b, 16)
+		binary.LittleEndian.PutUint32(b[16:], length)
+		var corrupt *ring.CorruptError
+		if err := in.Add(24); !errors.As(err, &corrupt) || corrupt.Value != uint64(length) {
+			t.Errorf("length %d: %v, want a CorruptError", length, err)
+		}
+		if _, err := ring.NewConsumer(s, s).Next(); err != nil {
+			t.Errorf("length %d: the record before it: %v", length, err)
+		}
+	}
+}
+
+func TestAFullInletHasNoSpace(t *testing.T) {
+	s := private(t, 4096)
+	in, cons := ring.NewInlet(s, 16), ring.NewConsumer(s, s)
+	b := in.Space()
+	if len(b) != 4096 {
+		t.Fatalf("%d bytes of space in an empty ring of 4096", len(b))
+	}
+	binary.LittleEndian.PutUint32(b, 4090) // the largest but its padding
+	if err := in.Add(4096); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(in.Space()); n != 0 || in.Empty() {
+		t.Errorf("%d bytes of space in a full ring, empty %v", n, in.Empty())
+	}
+	if _, err := cons.Next(); err != nil {
+		t.Fatal(err)
+	}
+	cons.Release()
+	s.Trim()
+	if n := len(in.Space()); n != 4096 || !in.Empty() {
+		t.Errorf("%d bytes of space in a ring that was read, empty %v", n, in.Empty())
+	}
+}
+
+// TestAnOutletRingsOnceForEachArming: the producer rings for the first record behind an arming, and the outlet for the first
+// release behind the producer's.
+func TestAnOutletRingsOnceForEachArming(t *testing.T) {
+	s := private(t, 4096)
+	prod, out := ring.NewProducer(s, s), ring.NewOutlet(s)
+	put := func() error {
+		_, err := prod.Reserve(1024)
+		if err == nil {
+			prod.Commit(1024)
+			prod.Publish()
+		}
+		return err
+	}
+	for range 3 {
+		out.Arm()
+		for i := range 3 {
+			if err := put(); err != nil {
+				t.Fatal(err)
+			}
+			if got := prod.MustRing(); got != (i == 0) {
+				t.Fatalf("record %d behind an arming: MustRing is %v", i, got)
+			}
+		}
+		for !out.Empty() {
+			b := out.Bytes()
+			if len(b) == 0 {
+				t.Fatal("not empty after all has left")
+			}
+			out.Done(len(b))
+		}
+	}
+	for range 4 {
+		if err := put(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prod.Arm()
+	if err := put(); !errors.Is(err, ring.ErrFull) {
+		t.Fatalf("a fifth KiB in 4: %v", err)
+	}
+	out.Done(1023)
+	if err := put(); !errors.Is(err, ring.ErrFull) {
+		t.Errorf("space for a record while a byte of the first is left: %v", err)
+	}
+	out.Done(1)
+	if err := put(); !out.MustRing() || out.MustRing() || err != nil {
+		t.Errorf("after the first has left: %v", err)
+	}
+}
+
+func FuzzInlet(f *testing.F) {
+	f.Add([]byte{16, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, uint8(3))
+	f.Add([]byte{17, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0}, uint8(1))
+	f.Fuzz(func(t *testing.T, b []byte, step uint8) {
+		s := private(t, 4096)
+		in, cons := ring.NewInlet(s, 16), ring.NewConsumer(s, s)
+		for stream := b; len(stream) > 0; {
+			n := copy(in.Space()[:min(int(step)+1, len(in.Space()))], stream)
+			stream = stream[n:]
+			err := in.Add(n)
+			for {
+				record, rerr := cons.Next()
+				if errors.Is(rerr, ring.ErrEmpty) {
+					break
+				}
+				if rerr != nil || len(record) < 16 || !bytes.Equal(record, b[:len(record)]) {
+					t.Fatalf("record %x, %v; the stream goes on with %x", record, rerr, b)
+				}
+				b = b[ring.Stride(len(record)):]
+			}
+			cons.Release()
+			if err != nil {
+				return
+			}
+			if n == 0 {
+				t.Fatal("no space in a ring that was read")
+			}
+		}
+	})
+}

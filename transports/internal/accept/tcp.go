@@ -1,0 +1,83 @@
+package accept
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+
+	"github.com/corechan/corechan/fd"
+)
+
+// Sockets listen at one TCP port: one for each core, or one.
+type Sockets struct {
+	all   []net.Listener
+	cores []int
+}
+
+// A Conn is a connection that one of the Sockets accepted.
+type Conn struct {
+	net.Conn
+	Core int // as engine.Link has it
+}
+
+// TCP listens at host:port. With several cores there is a socket for each, which gets the connections whose packets arrive
+// there.
+func TCP(ctx context.Context, addr string, lc *net.ListenConfig, cores []int) (*Sockets, error) {
+	first, err := lc.Listen(ctx, "tcp", addr) // alone: a port that another has is refused, also if that one would share it
+	if err != nil {
+		return nil, err
+	}
+	if len(cores) < 2 {
+		return &Sockets{all: []net.Listener{first}, cores: cores}, nil
+	}
+	addr = first.Addr().String()
+	if err := first.Close(); err != nil {
+		return nil, err
+	}
+	s := &Sockets{cores: cores}
+	for _, core := range cores {
+		shared := *lc
+		shared.Control = func(_, _ string, c syscall.RawConn) (err error) {
+			cerr := c.Control(func(n uintptr) {
+				err = errors.Join(fd.SetReusePort(int(n)), fd.SetIncomingCPU(int(n), core))
+			})
+			return errors.Join(cerr, err)
+		}
+		l, err := shared.Listen(ctx, "tcp", addr)
+		if err != nil {
+			_ = s.Close()
+			return nil, err
+		}
+		s.all = append(s.all, l)
+	}
+	return s, nil
+}
+
+// Addr returns host:port, the port as it is.
+func (s *Sockets) Addr() string { return s.all[0].Addr().String() }
+
+// Close closes all.
+func (s *Sockets) Close() error {
+	var err error
+	for _, l := range s.all {
+		err = errors.Join(err, l.Close())
+	}
+	return err
+}
+
+// Accept has a function for each socket, for Config.
+func (s *Sockets) Accept() []func() (Conn, error) {
+	var all []func() (Conn, error)
+	for i, l := range s.all {
+		core := 0
+		if i < len(s.cores) {
+			core = s.cores[i] + 1
+		}
+		all = append(all, func() (Conn, error) {
+			c, err := l.Accept()
+			return Conn{c, core}, err
+		})
+	}
+	return all
+}

@@ -1,0 +1,297 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/fd"
+	"github.com/corechan/corechan/netpoll"
+)
+
+// A bell is the doorbell of a session over a stream: to ring is to write what was published, to sleep is to read.
+//
+// Who sleeps does so in one of two ways. A thread of its own blocks in the read: the fastest to wake, for the few that the
+// engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's service loop watches the
+// socket. That loop watches every socket for the peer's end in any case.
+type bell struct {
+	stream  Stream
+	passer  Passer // nil if the stream passes no descriptors
+	eng     *engine.Engine
+	loop    *netpoll.Loop // the service loop
+	reg     *netpoll.Registration
+	release func() // of the service loop
+	label   string
+	in      inbound
+	out     outbound
+	parked  chan struct{}
+
+	session     atomic.Pointer[engine.Session]
+	interrupted atomic.Bool
+	down        atomic.Bool
+	gone        atomic.Bool
+	goneFor     atomic.Pointer[error]
+	notify      atomic.Pointer[func()]
+	event       atomic.Pointer[fd.Event] // wakes a thread that waits for more than the socket
+	reading     atomic.Bool              // a thread is blocked in the read itself
+
+	// Used by the one who sleeps.
+	watched <-chan struct{} // the context whose end interrupts
+	unwatch func() bool
+
+	mu       sync.Mutex // held while the number of a descriptor is used by who has none of the session's tokens
+	interest netpoll.Events
+	closed   bool // by Close: the session uses the bell no more
+	ended    bool // this side's direction was ended
+	done     bool // the socket is closed
+	timeout  *netpoll.Timer
+}
+
+// attach tells the bell whose it is.
+func (b *bell) attach(s *engine.Session) {
+	b.session.Store(s)
+	if b.gone.Load() {
+		b.tellGone(s)
+	}
+	s.Space()
+}
+
+// peerGone notes that the peer is gone, and why, if that is known.
+func (b *bell) peerGone(why error) {
+	if why != nil {
+		b.goneFor.CompareAndSwap(nil, &why)
+	}
+	if b.gone.Swap(true) {
+		return
+	}
+	if s := b.session.Load(); s != nil {
+		b.tellGone(s)
+	}
+}
+
+func (b *bell) tellGone(s *engine.Session) {
+	if why := b.goneFor.Load(); why != nil {
+		s.PeerGoneBecause(*why)
+		return
+	}
+	s.PeerGone()
+}
+
+// A watcher is a bell as the service loop sees it.
+type watcher bell
+
+// Label names the handler in a loop's statistics.
+func (w *watcher) Label() string { return w.label }
+
+// Ready implements netpoll.Handler.
+func (w *watcher) Ready(ev netpoll.Events) bool {
+	b := (*bell)(w)
+	if ev&(netpoll.Out|netpoll.Err|netpoll.Hup) != 0 && !b.out.outlet.Empty() {
+		b.pump()
+	}
+	if ev&(netpoll.RDHup|netpoll.Hup|netpoll.Err) != 0 {
+		b.peerGone(nil)
+	}
+	b.unpark()
+	return b.lingering()
+}
+
+// want changes what the service loop watches the socket for.
+func (b *bell) want(more, less netpoll.Events) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wantLocked(more, less)
+}
+
+func (b *bell) wantLocked(more, less netpoll.Events) {
+	if b.done {
+		return
+	}
+	b.interest = b.interest&^less | more
+	_ = b.reg.Modify(b.interest | netpoll.RDHup | netpoll.Edge)
+}
+
+func (b *bell) unpark() {
+	select {
+	case b.parked <- struct{}{}:
+	default:
+	}
+}
+
+// Interrupt implements engine.Bell.
+func (b *bell) Interrupt() {
+	b.interrupted.Store(true)
+	b.unpark()
+	if b.event.Load() != nil {
+		b.mu.Lock()
+		if e := b.event.Load(); e != nil && !b.closed {
+			e.Set()
+		}
+		b.mu.Unlock()
+	}
+	if f := b.notify.Load(); f != nil {
+		(*f)()
+	}
+}
+
+// Sleep implements engine.Bell.
+func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
+	b.flush()
+	blocked := b.out.blocked.Load() // before interrupted: see unblock
+	if b.interrupted.Load() && b.interrupted.Swap(false) || b.down.Load() {
+		return ctx.Err()
+	}
+	if b.in.more || b.gone.Load() {
+		if frame, err := b.read(false); err != nil || frame {
+			return err
+		}
+		if b.in.over || b.gone.Load() && !b.in.more {
+			return engine.ErrPeerGone
+		}
+	}
+	if !b.eng.TakeThread() {
+		return b.park(ctx)
+	}
+	var woken bool
+	var err error
+	if ctx.Done() == nil && !interruptible && !blocked && len(b.in.inlet.Space()) != 0 {
+		woken, err = b.blockInRead()
+	} else {
+		woken, err = b.wait(ctx)
+	}
+	b.eng.GiveThread()
+	if err != nil || woken {
+		return err
+	}
+	return b.park(ctx)
+}
+
+// blockInRead blocks the thread in the read.
+func (b *bell) blockInRead() (woken bool, err error) {
+	b.reading.Store(true)
+	if b.down.Load() { // Shutdown did not see that anybody reads
+		b.reading.Store(false)
+		return true, nil
+	}
+	before := b.in.total
+	_, err = b.read(true)
+	b.reading.Store(false)
+	if b.in.over {
+		return true, engine.ErrPeerGone
+	}
+	return b.in.total != before || b.down.Load(), err
+}
+
+// wait blocks the thread until there is something to read or, if that is waited for, to write, ctx is done, or Interrupt.
+func (b *bell) wait(ctx context.Context) (woken bool, err error) {
+	e := b.event.Load()
+	if e == nil {
+		if e, err = fd.NewEvent(); err != nil {
+			return false, nil // out of descriptors: the service loop needs none
+		}
+		b.event.Store(e)
+	}
+	b.watch(ctx)
+	blocked := b.out.blocked.Load()
+	if b.interrupted.Load() && b.interrupted.Swap(false) || b.down.Load() {
+		return true, ctx.Err()
+	}
+	socket := b.stream.Socket()
+	if len(b.in.inlet.Space()) == 0 {
+		socket = -1 // until the lease is released, which interrupts
+	}
+	readable, writable, set, err := fd.WaitStream(socket, e.Int(), blocked, patience)
+	if err != nil {
+		return false, err
+	}
+	if set {
+		e.Clear()
+		b.interrupted.Store(false)
+	}
+	if writable {
+		b.pump()
+	}
+	if readable {
+		if _, err := b.read(false); err != nil {
+			return false, err
+		}
+		if b.in.over {
+			return true, engine.ErrPeerGone
+		}
+	}
+	return readable || writable || set, ctx.Err()
+}
+
+// watch has the end of ctx interrupt. The same context again costs nothing.
+func (b *bell) watch(ctx context.Context) {
+	done := ctx.Done()
+	if done == b.watched {
+		return
+	}
+	if b.unwatch != nil {
+		b.unwatch()
+		b.unwatch = nil
+	}
+	if b.watched = done; done != nil {
+		b.unwatch = context.AfterFunc(ctx, b.Interrupt)
+	}
+}
+
+// park parks the goroutine until the service loop sees something on the socket.
+func (b *bell) park(ctx context.Context) error {
+	b.want(netpoll.In, 0) // reports what is there already
+	defer b.want(0, netpoll.In)
+	for {
+		select {
+		case <-b.parked:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		frame, err := b.read(false)
+		switch {
+		case err != nil || frame:
+			return err
+		case b.in.over:
+			return engine.ErrPeerGone
+		case b.interrupted.Swap(false) || b.down.Load() || b.gone.Load():
+			return nil
+		}
+	}
+}
+
+// Descriptor implements engine.Bell.
+func (b *bell) Descriptor() int { return b.stream.Socket() }
+
+// Notify implements engine.Bell.
+func (b *bell) Notify(f func()) { b.notify.Store(&f) }
+
+// Drain implements engine.Bell: the loop that calls it is about to read.
+func (b *bell) Drain() error {
+	b.in.more = true
+	return b.in.err
+}
+
+// Give implements engine.Bell.
+func (b *bell) Give(list []engine.Attachment) error {
+	if b.passer == nil {
+		return errors.ErrUnsupported
+	}
+	return b.passer.Give(list)
+}
+
+// Take implements engine.Bell.
+func (b *bell) Take(n int) ([]engine.Attachment, error) {
+	if b.passer == nil {
+		return nil, &engine.ProtocolError{What: "a frame has descriptors, which this transport does not pass"}
+	}
+	return b.passer.Take(n)
+}
+
+// Gone implements engine.Bell.
+func (b *bell) Gone() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed || b.gone.Load() || fd.HungUp(b.stream.Socket())
+}

@@ -1,0 +1,114 @@
+package wire
+
+import (
+	"errors"
+
+	"github.com/corechan/corechan/fd"
+	"github.com/corechan/corechan/netpoll"
+)
+
+// Shutdown implements engine.Bell: what was published still leaves, then this side's direction ends.
+func (b *bell) Shutdown() {
+	if b.down.Swap(true) {
+		return
+	}
+	b.pump()
+	if b.reading.Load() {
+		b.mu.Lock()
+		if !b.done {
+			_ = fd.ShutdownRead(b.stream.Socket())
+		}
+		b.mu.Unlock()
+	}
+	b.Interrupt()
+}
+
+// written is called when all that was published has left.
+func (b *bell) written() {
+	if !b.down.Load() {
+		return
+	}
+	b.mu.Lock()
+	if !b.ended && !b.done {
+		b.ended = true
+		_ = b.stream.CloseWrite()
+	}
+	b.mu.Unlock()
+}
+
+// Close implements engine.Bell. The socket is closed once everything has left and the peer has ended its direction too.
+func (b *bell) Close() error {
+	b.mu.Lock()
+	closed := b.closed
+	b.closed = true
+	if t := b.out.timer; t != nil {
+		t.Stop()
+	}
+	if !closed {
+		b.timeout = b.loop.AfterFunc(linger, b.finish)
+	}
+	b.mu.Unlock()
+	if closed {
+		return nil
+	}
+	if b.unwatch != nil {
+		b.unwatch()
+	}
+	if e := b.event.Load(); e != nil {
+		_ = e.Close()
+	}
+	b.want(netpoll.In, 0) // reports what is there already
+	b.lingering()
+	return nil
+}
+
+// lingering closes the socket of a bell that is closed, if there is nothing to wait for any more. It reports whether it has to
+// be called again. On the service loop, or by Close.
+func (b *bell) lingering() (again bool) {
+	b.mu.Lock()
+	if !b.closed || b.done {
+		b.mu.Unlock()
+		return false
+	}
+	over := b.out.dead.Load()
+	if b.ended && !over {
+		again = true
+		var buf [4096]byte
+		for n := 0; n < 16 && again; n++ { // what comes now is for nobody
+			_, err := b.stream.Read(buf[:], false)
+			again = err == nil
+			over = err != nil && !errors.Is(err, ErrAgain)
+		}
+	}
+	b.mu.Unlock()
+	if over {
+		b.finish()
+	}
+	return again
+}
+
+// finish closes the socket and frees the rings.
+func (b *bell) finish() {
+	b.mu.Lock()
+	if b.done {
+		b.mu.Unlock()
+		return
+	}
+	b.done = true
+	t := b.timeout
+	b.mu.Unlock()
+	if t != nil {
+		t.Stop()
+	}
+	// On the loop, behind a timer or a handler of this bell that may run there now.
+	if err := b.loop.Post(b.free); err != nil {
+		b.loop.AfterFunc(0, b.free)
+	}
+}
+
+func (b *bell) free() {
+	_ = b.reg.Close()
+	_ = b.stream.Close()
+	_ = b.out.seg.Close()
+	b.release()
+}

@@ -1,0 +1,79 @@
+package wire
+
+import (
+	"errors"
+	"io"
+
+	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/ring"
+)
+
+// inbound is the direction from the peer. Whoever has the session's rx token uses it.
+type inbound struct {
+	seg   *ring.Segment
+	inlet *ring.Inlet
+	total uint64
+	more  bool  // the socket, or the stream, may have something
+	over  bool  // nothing more comes
+	err   error // what ends the session
+}
+
+// read moves what has arrived into the ring, until that is at least a frame or nothing is left, and reports whether it was a
+// frame. With wait it may block the thread, if there is nothing.
+func (b *bell) read(wait bool) (frame bool, err error) {
+	in := &b.in
+	for in.err == nil && !in.over {
+		space := in.inlet.Space()
+		if len(space) == 0 { // a lease holds the ring
+			return false, nil
+		}
+		n, err := b.stream.Read(space, wait)
+		if n <= 0 {
+			return false, b.readFailed(err)
+		}
+		in.more = n == len(space) || b.stream.More()
+		in.total += uint64(n)
+		b.out.row.Store(0)
+		before := in.inlet.Published()
+		if err := in.inlet.Add(n); err != nil {
+			in.err = &engine.ProtocolError{What: "frame", Err: err}
+			break
+		}
+		if in.inlet.Published() != before {
+			return true, nil
+		}
+		if !in.more {
+			return false, nil // the rest of the frame is under way
+		}
+		wait = false
+	}
+	return false, in.err
+}
+
+// readFailed sees to an error of the stream.
+func (b *bell) readFailed(err error) error {
+	in := &b.in
+	in.more = false
+	switch {
+	case err == ErrAgain: //nolint:errorlint // documented to be bare, and this is the blocking path
+	case isEnd(err):
+		in.over = true
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		b.peerGone(err)
+	case err != nil:
+		in.err = err
+	}
+	return in.err
+}
+
+// fill: see engine.Link.
+func (b *bell) fill(look bool) (bool, error) {
+	if look {
+		b.flush()
+	} else if !b.in.more && !b.gone.Load() && b.in.err == nil {
+		return false, nil
+	}
+	return b.read(false)
+}

@@ -1,0 +1,162 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/fd"
+)
+
+// A Plain is a stream socket that passes no descriptors.
+type Plain struct{ FD *fd.FD }
+
+// Socket implements Stream.
+func (s Plain) Socket() int { return s.FD.Int() }
+
+// Read implements Stream.
+func (s Plain) Read(p []byte, wait bool) (int, error) {
+	flags := fd.DontWait
+	if wait {
+		flags = 0
+	}
+	return fd.RecvBytes(s.FD.Int(), p, flags)
+}
+
+// Write implements Stream.
+func (s Plain) Write(p []byte) (int, error) { return fd.SendBytes(s.FD.Int(), p) }
+
+// Flush implements Stream: nothing is kept.
+func (s Plain) Flush() error { return nil }
+
+// More implements Stream: nothing is kept.
+func (s Plain) More() bool { return false }
+
+// CloseWrite implements Stream.
+func (s Plain) CloseWrite() error { return fd.ShutdownWrite(s.FD.Int()) }
+
+// Close implements Stream.
+func (s Plain) Close() error { return s.FD.Close() }
+
+// A Passing is a Unix stream socket that passes descriptors: those given travel with the next byte that is written,
+// which is at or before the frame that speaks of them.
+type Passing struct {
+	Plain
+
+	mu      sync.Mutex
+	out     []*fd.FD     // given, not sent yet
+	waiting atomic.Int32 // how many
+
+	// Of who reads.
+	recv  fd.Receiver
+	given []*fd.FD // came, not taken yet; nil: those of one message, which were lost
+}
+
+// NewPassing makes a stream of a connected Unix socket, which it owns.
+func NewPassing(f *fd.FD) *Passing { return &Passing{Plain: Plain{f}} }
+
+// Give implements Passer.
+func (s *Passing) Give(list []engine.Attachment) error {
+	fds := make([]*fd.FD, len(list))
+	for i, a := range list {
+		f, ok := a.(*fd.FD)
+		if !ok {
+			return fmt.Errorf("wire: give a %T: %w", a, errors.ErrUnsupported)
+		}
+		fds[i] = f
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.out)+len(fds) > engine.MaxAttachments {
+		return fmt.Errorf("%w: %w", engine.ErrBellFull, &engine.LimitError{What: "descriptors that wait to be sent", Limit: engine.MaxAttachments})
+	}
+	s.out = append(s.out, fds...)
+	s.waiting.Store(int32(len(s.out)))
+	return nil
+}
+
+// Write implements Stream.
+func (s *Passing) Write(p []byte) (int, error) {
+	if s.waiting.Load() == 0 {
+		return s.Plain.Write(p)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	numbers := make([]int, min(len(s.out), fd.MaxFDs))
+	for i := range numbers {
+		numbers[i] = s.out[i].Int()
+	}
+	if len(numbers) < len(s.out) {
+		p = p[:1] // the others come with the bytes behind it, which belong to the same frame
+	}
+	n, err := fd.SendMsg(s.FD.Int(), p, numbers, fd.DontWait)
+	switch {
+	case errors.Is(err, syscall.ETOOMANYREFS):
+		return 0, ErrLater // until the peer, or another, receives some
+	case err != nil:
+		return 0, err
+	}
+	closeAll(s.out[:len(numbers)])
+	s.out = append(s.out[:0], s.out[len(numbers):]...)
+	s.waiting.Store(int32(len(s.out)))
+	return n, nil
+}
+
+// Read implements Stream.
+func (s *Passing) Read(p []byte, wait bool) (int, error) {
+	flags := fd.DontWait
+	if wait {
+		flags = 0
+	}
+	n, fds, err := s.recv.Recv(s.FD.Int(), p, flags)
+	if fds != nil {
+		s.given = append(s.given, fds...)
+	} else if errors.Is(err, fd.ErrTruncated) {
+		// This process is out of descriptors, for which the peer is not to blame: Take says so.
+		s.given = append(s.given, nil)
+		err = nil
+	}
+	if len(s.given) > engine.MaxAttachments+fd.MaxFDs {
+		return n, &engine.ProtocolError{What: fmt.Sprintf("%d descriptors that no frame speaks of", len(s.given))}
+	}
+	return n, err
+}
+
+// Take implements Passer.
+func (s *Passing) Take(n int) ([]engine.Attachment, error) {
+	if len(s.given) != 0 && s.given[0] == nil {
+		s.given = s.given[1:]
+		return nil, fmt.Errorf("wire: %d descriptors of a frame did not arrive: %w", n, fd.ErrExhausted)
+	}
+	list := make([]engine.Attachment, n)
+	for i := range list {
+		if i >= len(s.given) || s.given[i] == nil {
+			return nil, &engine.ProtocolError{What: fmt.Sprintf("a frame has %d descriptors, %d came", n, i)}
+		}
+		list[i] = s.given[i]
+	}
+	s.given = append(s.given[:0], s.given[n:]...)
+	return list, nil
+}
+
+// Close implements Stream.
+func (s *Passing) Close() error {
+	s.mu.Lock()
+	closeAll(s.out)
+	s.out = nil
+	s.mu.Unlock()
+	closeAll(s.given)
+	s.given = nil
+	return s.Plain.Close()
+}
+
+func closeAll(list []*fd.FD) {
+	for _, f := range list {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
