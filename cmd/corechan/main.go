@@ -32,6 +32,7 @@ type cli struct {
 		Fd       fdCmd       `cmd:"" set:"wait=block" help:"Measure round trips that pass a descriptor."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
+	Trace   traceCmd   `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
