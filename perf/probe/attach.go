@@ -9,12 +9,12 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// attached is a group at work. It holds all that keeps it there: a link that nothing refers to is closed by the garbage
+// attached is an object at work. It holds all that keeps it there: a link that nothing refers to is closed by the garbage
 // collector, and counting ends without a word.
 type attached struct {
 	collection *ebpf.Collection
 	links      []link.Link
-	cores      *ebpf.Memory
+	cores      map[Group]*ebpf.Memory
 	missing    []string
 	untyped    bool
 }
@@ -28,7 +28,7 @@ const (
 	rawPrefix     = "raw_"
 )
 
-// attach loads a group and attaches it. If the kernel refuses the programs that it knows the types of, it tries the others.
+// attach loads an object and attaches it. If the kernel refuses the programs that it knows the types of, it tries the others.
 func (o *object) attach(k kernel, c *Config, possible int, shared map[string]*ebpf.Map) (*attached, error) {
 	sets, missing, err := o.available(k)
 	if err != nil {
@@ -76,21 +76,25 @@ func (o *object) attachAs(k kernel, c *Config, possible int, shared map[string]*
 	if err != nil {
 		return nil, err
 	}
-	a := &attached{}
+	a := &attached{cores: make(map[Group]*ebpf.Memory)}
 	defer func() {
 		if err != nil {
 			a.close()
 		}
 	}()
-	var replace map[string]*ebpf.Map
-	if m := shared[o.cores]; m != nil {
-		replace = map[string]*ebpf.Map{o.cores: m}
+	replace := make(map[string]*ebpf.Map)
+	for _, name := range o.cores {
+		if m := shared[name]; m != nil {
+			replace[name] = m
+		}
 	}
 	if a.collection, err = k.load(spec, replace); err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
-	if a.cores, err = a.collection.Maps[o.cores].Memory(); err != nil {
-		return nil, fmt.Errorf("map the counters: %w", err)
+	for g, name := range o.cores {
+		if a.cores[g], err = a.collection.Maps[name].Memory(); err != nil {
+			return nil, fmt.Errorf("map the counters: %w", err)
+		}
 	}
 	for _, event := range slices.Concat(sets...) {
 		l, err := k.attachTo(a.collection.Programs[programFor(event, typed)], event, typed)
@@ -117,7 +121,9 @@ func (o *object) spec(c *Config, possible int, sets [][]string, typed bool) (*eb
 			delete(spec.Programs, name)
 		}
 	}
-	spec.Maps[o.cores].MaxEntries = uint32(possible)
+	for _, name := range o.cores {
+		spec.Maps[name].MaxEntries = uint32(possible)
+	}
 	var processes [MaxProcesses]uint32
 	for i, pid := range c.PIDs {
 		processes[i] = uint32(pid)

@@ -6,30 +6,62 @@ import (
 	"github.com/corechan/corechan/perf/probe/internal/objects"
 )
 
-// object is what a group of the kernel's is made of.
+// object is what is loaded for a group of the kernel's, or for several that share programs.
 type object struct {
-	group Group
+	cores map[Group]string // for each group, the map with what each core counted
 	load  func() (*ebpf.CollectionSpec, error)
-	cores string // the map with what each core counted
-	// sets are events that make sense together only: none of a set is attached if the kernel lacks one of it, and the group is
-	// active with at least one set. They are attached in this order, so that an end never lacks its beginning's program.
+	// sets are events that make sense together only: none of a set is attached if the kernel lacks one of it, and the object is
+	// at work with at least one set. They are attached in this order, so that an end never lacks its beginning's program.
 	sets [][]string
+	// apart are objects for the same groups one by one, to fall back to.
+	apart []object
 }
 
 // stolenCores is the map that the groups of interrupts share.
 const stolenCores = objects.IrqMapStolenCores
 
-// kernelGroups returns the groups that are loaded into the kernel, in the order of Groups.
-func kernelGroups() []object {
-	return []object{
-		{RunQueue, objects.LoadRunq, objects.RunqMapRunqCores, [][]string{{"sched_switch", "sched_wakeup_new", "sched_waking"}}},
-		{Preempt, objects.LoadPreempt, objects.PreemptMapPreemptCores, [][]string{{"sched_switch"}}},
-		{Migrate, objects.LoadMigrate, objects.MigrateMapMigrateCores, [][]string{{"sched_migrate_task"}}},
-		{IRQ, objects.LoadIrq, stolenCores, [][]string{{"irq_handler_exit", "irq_handler_entry"}}},
-		{SoftIRQ, objects.LoadSoftirq, stolenCores, [][]string{{"softirq_exit", "softirq_entry"}}},
-		{Vectors, objects.LoadVectors, stolenCores, vectorSets()},
-		{Faults, objects.LoadFaults, objects.FaultsMapFaultsCores, [][]string{{"page_fault_user"}}},
-		{Syscalls, objects.LoadSyscalls, objects.SyscallsMapSyscallsCores, [][]string{{"sys_exit", "sys_enter"}}},
-		{TCP, objects.LoadTcp, objects.TcpMapTcpCores, [][]string{{"tcp_probe"}}},
+// groups returns the object's groups, in the order of Groups.
+func (o *object) groups() (all []Group) {
+	for _, g := range Groups() {
+		if o.cores[g] != "" {
+			all = append(all, g)
+		}
 	}
+	return all
+}
+
+// one is an object for one group.
+func one(g Group, cores string, load func() (*ebpf.CollectionSpec, error), sets ...[]string) object {
+	return object{cores: map[Group]string{g: cores}, load: load, sets: sets}
+}
+
+// kernelObjects returns what is to be loaded for the groups of the kernel that a configuration asks for.
+func kernelObjects(c *Config) (chosen []object) {
+	waits := []string{"sched_switch", "sched_wakeup_new", "sched_waking"}
+	runq := one(RunQueue, objects.RunqMapRunqCores, objects.LoadRunq, waits)
+	preempt := one(Preempt, objects.PreemptMapPreemptCores, objects.LoadPreempt, []string{"sched_switch"})
+	all := []object{
+		runq,
+		preempt,
+		one(Migrate, objects.MigrateMapMigrateCores, objects.LoadMigrate, []string{"sched_migrate_task"}),
+		one(IRQ, stolenCores, objects.LoadIrq, []string{"irq_handler_exit", "irq_handler_entry"}),
+		one(SoftIRQ, stolenCores, objects.LoadSoftirq, []string{"softirq_exit", "softirq_entry"}),
+		one(Vectors, stolenCores, objects.LoadVectors, vectorSets()...),
+		one(Faults, objects.FaultsMapFaultsCores, objects.LoadFaults, []string{"page_fault_user"}),
+		one(Syscalls, objects.SyscallsMapSyscallsCores, objects.LoadSyscalls, []string{"sys_exit", "sys_enter"}),
+		one(TCP, objects.TcpMapTcpCores, objects.LoadTcp, []string{"tcp_probe"}),
+	}
+	if c.wants(RunQueue) && c.wants(Preempt) {
+		chosen = append(chosen, object{
+			cores: map[Group]string{RunQueue: objects.SchedMapRunqCores, Preempt: objects.SchedMapPreemptCores},
+			load:  objects.LoadSched, sets: [][]string{waits}, apart: all[:2],
+		})
+		all = all[2:]
+	}
+	for _, o := range all {
+		if c.wants(o.groups()[0]) {
+			chosen = append(chosen, o)
+		}
+	}
+	return chosen
 }

@@ -10,7 +10,7 @@ import (
 
 // linkIDs returns the kernel's ids of what a Probe has attached.
 func linkIDs(p *Probe) (ids []uint32) {
-	for _, a := range p.groups {
+	for _, a := range p.attached {
 		for _, l := range a.links {
 			info, err := l.Info()
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -121,19 +122,20 @@ func TestLayoutsAreTheKernels(t *testing.T) {
 		Syscalls: unsafe.Sizeof(objects.SyscallsSyscallsCore{}),
 		TCP:      unsafe.Sizeof(objects.TcpTcpCore{}),
 	}
-	for _, o := range kernelGroups() {
+	every := Config{Groups: Groups()}
+	for _, o := range slices.Concat(kernelObjects(&every), kernelObjects(&every)[0].apart) {
 		spec, err := o.load()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if size := uintptr(spec.Maps[o.cores].ValueSize); size != sizes[o.group] || size%8 != 0 {
-			t.Errorf("%s: a core's counters are %d bytes in the object and %d in Go", o.group, size, sizes[o.group])
+		for g, name := range o.cores {
+			if size := uintptr(spec.Maps[name].ValueSize); size != sizes[g] || size%8 != 0 {
+				t.Errorf("%s: a core's counters are %d bytes in the object and %d in Go", g, size, sizes[g])
+			}
 		}
-		for _, set := range o.sets {
-			for _, event := range set {
-				if spec.Programs[typedPrefix+event] == nil || spec.Programs[rawPrefix+event] == nil {
-					t.Errorf("%s: no program for %s", o.group, event)
-				}
+		for _, event := range slices.Concat(o.sets...) {
+			if spec.Programs[typedPrefix+event] == nil || spec.Programs[rawPrefix+event] == nil {
+				t.Errorf("%v: no program for %s", o.groups(), event)
 			}
 		}
 	}

@@ -13,12 +13,12 @@ import (
 
 // Probe is what Start has set to work. Its methods may be used concurrently.
 type Probe struct {
-	config  Config
-	objects []object
-	began   time.Time
-	cores   []int // online at Start
-	groups  map[Group]*attached
-	errs    map[Group]error
+	config   Config
+	began    time.Time
+	cores    []int // online at Start
+	attached []*attached
+	groups   map[Group]*attached
+	errs     map[Group]error
 
 	mu        sync.Mutex
 	closed    bool
@@ -38,7 +38,7 @@ func start(c Config, k kernel) (_ *Probe, err error) {
 		return nil, err
 	}
 	p := &Probe{
-		config: c, objects: kernelGroups(), groups: make(map[Group]*attached), errs: make(map[Group]error),
+		config: c, groups: make(map[Group]*attached), errs: make(map[Group]error),
 	}
 	defer func() {
 		if err != nil {
@@ -73,23 +73,35 @@ func (p *Probe) attach(k kernel) {
 	if err == nil && len(p.config.PIDs) > 0 {
 		err = checkNamespace()
 	}
+	if err != nil {
+		for _, o := range kernelObjects(&p.config) {
+			p.refused(&o, err)
+		}
+		return
+	}
 	shared := make(map[string]*ebpf.Map)
-	for i := range p.objects {
-		o := &p.objects[i]
-		if !p.config.wants(o.group) {
-			continue
-		}
-		if err != nil {
-			p.errs[o.group] = err
-			continue
-		}
+	for todo := kernelObjects(&p.config); len(todo) > 0; todo = todo[1:] {
+		o := &todo[0]
 		a, err := o.attach(k, &p.config, possible, shared)
-		if err != nil {
-			p.errs[o.group] = err
+		switch {
+		case err != nil && len(o.apart) > 0:
+			todo = append(todo, o.apart...)
+			continue
+		case err != nil:
+			p.refused(o, err)
 			continue
 		}
-		p.groups[o.group] = a
-		shared[o.cores] = a.collection.Maps[o.cores]
+		p.attached = append(p.attached, a)
+		for g, name := range o.cores {
+			p.groups[g] = a
+			shared[name] = a.collection.Maps[name]
+		}
+	}
+}
+
+func (p *Probe) refused(o *object, err error) {
+	for g := range o.cores {
+		p.errs[g] = err
 	}
 }
 
@@ -129,10 +141,9 @@ func (p *Probe) Snapshot() (*Snapshot, error) {
 	}
 	for _, id := range p.report(online) {
 		core := Core{ID: id}
-		for i := range p.objects {
-			g := p.objects[i].group
+		for _, g := range Groups() {
 			if a := p.groups[g]; a != nil {
-				if err := p.reader.read(g, a.cores, &core); err != nil {
+				if err := p.reader.read(g, a.cores[g], &core); err != nil {
 					return nil, fmt.Errorf("read %s of core %d: %w", g, id, err)
 				}
 			}
@@ -188,9 +199,10 @@ func (p *Probe) Close() error {
 	}
 	p.closed = true
 	var errs []error
-	for _, a := range p.groups {
+	for _, a := range p.attached {
 		errs = append(errs, a.close())
 	}
+	p.attached = nil
 	clear(p.groups)
 	for _, process := range p.processes {
 		errs = append(errs, process.close())

@@ -11,6 +11,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/corechan/corechan/perf/probe/internal/objects"
 )
 
 // refusing is the running kernel, but for what it refuses.
@@ -22,6 +24,7 @@ type refusing struct {
 	event  string // to have this event
 	attach error  // to attach to anything
 	loads  error  // to load anything
+	shared bool   // programs for several groups
 }
 
 func (r *refusing) permitted() error {
@@ -44,6 +47,9 @@ func (r *refusing) hasEvent(name string) error {
 func (r *refusing) load(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map) (*ebpf.Collection, error) {
 	if r.loads != nil {
 		return nil, r.loads
+	}
+	if r.shared && spec.Maps[objects.SchedMapRunqCores] != nil && spec.Maps[objects.SchedMapPreemptCores] != nil {
+		return nil, unix.E2BIG
 	}
 	return r.linux.load(spec, shared)
 }
@@ -136,6 +142,21 @@ func TestWhatOneVectorLacksTheOthersHave(t *testing.T) {
 	}
 	if n := len(p.groups[Vectors].links); n != 2*(len(sets)-1) {
 		t.Errorf("%d programs are attached", n)
+	}
+}
+
+func TestGroupsThatCannotShareAProgramHaveTheirOwn(t *testing.T) {
+	needKernel(t)
+	p, err := start(Config{}, &refusing{linux: newLinux(), shared: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if p.groups[RunQueue] == nil || p.groups[Preempt] == nil || p.groups[RunQueue] == p.groups[Preempt] {
+		t.Errorf("%+v, %+v", statusOf(p, RunQueue), statusOf(p, Preempt))
+	}
+	if c := snapshot(t, p).Cores[0]; c.RunQueue == nil || c.Preempt == nil {
+		t.Error("a group has no figures")
 	}
 }
 

@@ -17,11 +17,12 @@ trap 'rm -f "$bpf2go"' EXIT
 (cd ../../../../internal/tools && "${GO:-go}" build -o "$bpf2go" github.com/cilium/ebpf/cmd/bpf2go)
 
 rm -f ./*_bpfel.go ./*_bpfel.o
-for group in runq preempt migrate irq softirq vectors faults syscalls tcp testing; do
+for group in sched runq preempt migrate irq softirq vectors faults syscalls tcp testing; do
 	case $group in
-	irq | softirq | vectors) type=stolen_core ;;
-	*) type=${group}_core ;;
+	sched) types=() ;; # those of runq and preempt
+	irq | softirq | vectors) types=(-type stolen_core) ;;
+	*) types=(-type "${group}_core") ;;
 	esac
-	"$bpf2go" -target amd64,arm64 -no-global-types -type "$type" -output-stem "$group" "${group^}" "../../bpf/$group.c" -- \
+	"$bpf2go" -target amd64,arm64 -no-global-types "${types[@]}" -output-stem "$group" "${group^}" "../../bpf/$group.c" -- \
 		-mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror
 done

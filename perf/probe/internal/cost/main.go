@@ -32,7 +32,7 @@ const (
 
 func main() {
 	corechan := flag.String("corechan", "bin/corechan", "the program to run")
-	wait := flag.String("wait", "block", "spin or block")
+	wait := flag.String("wait", "block", "spin or block; bare: an eventfd ping-pong of two threads, in place of corechan")
 	rounds := flag.Int("rounds", 5, "how often to run each way")
 	seconds := flag.Float64("seconds", 0.4, "how long to measure each time")
 	groups := flag.String("groups", "", "comma-separated; none: the default groups")
@@ -50,6 +50,9 @@ func run(corechan, wait string, rounds int, seconds float64, groups string) erro
 			config.Groups = append(config.Groups, probe.Group(name))
 		}
 	}
+	if wait == "bare" {
+		return bare(rounds, config)
+	}
 	p50 := map[string][]float64{}
 	for range rounds {
 		for _, way := range []string{without, follow, all} {
@@ -60,16 +63,7 @@ func run(corechan, wait string, rounds int, seconds float64, groups string) erro
 			p50[way] = append(p50[way], ns)
 		}
 	}
-	base := median(p50[without])
-	for _, way := range []string{without, follow, all} {
-		// Each round's three runs are close in time, so their ratios are steadier than the figures.
-		var ratios []float64
-		for i := range p50[way] {
-			ratios = append(ratios, p50[way][i]/p50[without][i])
-		}
-		fmt.Printf("%-10s p50 %8.0f ns  %+5.1f %%  median of the rounds' ratios %+5.1f %%  of %.0f\n",
-			way, median(p50[way]), 100*(median(p50[way])/base-1), 100*(median(ratios)-1), p50[way])
-	}
+	print(p50)
 	return nil
 }
 
