@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"slices"
 	"strconv"
@@ -130,6 +131,12 @@ func TestABurstOfTimersIsFound(t *testing.T) {
 	needKernel(t)
 	core := lastCore(t)
 	cost, err := InterruptCost()
+	for tries := 0; errors.Is(err, ErrNoCost); tries++ {
+		if tries == 20 {
+			t.Skip("in 20 tries: ", err)
+		}
+		cost, err = InterruptCost()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

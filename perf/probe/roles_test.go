@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +14,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/corechan/corechan/perf/probe/internal/disturb"
 )
 
 // told is what an actor says of itself when asked. Times are those that its pinned thread measured by its own clock.
@@ -118,10 +120,7 @@ func play(role string) {
 			return s
 		}
 		go func() {
-			runtime.LockOSThread()
-			var set unix.CPUSet
-			set.Set(core)
-			if err := unix.SchedSetaffinity(0, &set); err != nil {
+			if err := disturb.Pin(core); err != nil {
 				panic(err)
 			}
 			tid.Store(int64(unix.Gettid()))
@@ -149,21 +148,17 @@ func play(role string) {
 			}
 			return told{Time: time.Duration(ts.Nano())}
 		}
-		pinned(func() {
-			for gaps := NewGaps(0); ; {
-				gaps.Tick()
-			}
-		})
+		pinned(func() { must(disturb.Compete(context.Background())) })
 	case "timers":
 		tell = func() told { return told{} }
-		pinned(func() { timers(core) })
+		pinned(func() { must(disturb.Timers(context.Background(), core)) })
 	case "faulter":
 		var count, busy atomic.Int64
 		tell = func() told { return told{Count: uint64(count.Load()), Time: time.Duration(busy.Load())} }
-		pinned(func() { fault(&count, &busy) })
+		pinned(func() { must(disturb.Fault(context.Background(), &count, &busy)) })
 	case "flood":
 		tell = func() told { return told{} }
-		pinned(flood)
+		pinned(func() { must(disturb.Flood(context.Background())) })
 	case "pingpong":
 		var trips atomic.Uint64
 		tell = func() told { return told{Count: trips.Load()} }
@@ -190,6 +185,12 @@ func play(role string) {
 		fmt.Println(string(b))
 	}
 	os.Exit(0)
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }
 
 const cannotDrop = ", and has cgo"
@@ -222,70 +223,6 @@ func user() {
 		panic(err)
 	}
 	fmt.Println(said + ", then " + count(q))
-}
-
-// timers makes the core's timer interrupt run 200 handlers 500 times a second, while this thread sleeps.
-func timers(core int) {
-	const handlers, period = 200, 2 * time.Millisecond
-	for range handlers {
-		_, err := unix.PerfEventOpen(&unix.PerfEventAttr{
-			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{})),
-			Sample: uint64(period), Bits: unix.PerfBitDisabled,
-		}, -1, core, -1, unix.PERF_FLAG_FD_CLOEXEC)
-		if err != nil {
-			panic(err)
-		}
-	}
-	// At once, so that they expire together.
-	if err := unix.Prctl(unix.PR_TASK_PERF_EVENTS_ENABLE, 0, 0, 0, 0); err != nil {
-		panic(err)
-	}
-	select {}
-}
-
-// fault touches fresh pages, and counts them, and the time that it took but for pages at which the thread was kept from running.
-func fault(count, busy *atomic.Int64) {
-	const size = 16 << 20
-	page := os.Getpagesize()
-	begun := time.Now()
-	for {
-		b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-		if err == nil {
-			err = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
-		}
-		if err != nil {
-			panic(err)
-		}
-		last := time.Since(begun)
-		for at := 0; at < size; at += page {
-			b[at] = 1
-			now := time.Since(begun)
-			if took := now - last; took < 50*time.Microsecond {
-				busy.Add(int64(took))
-			}
-			last = now
-			count.Add(1)
-		}
-		if err := unix.Munmap(b); err != nil {
-			panic(err)
-		}
-	}
-}
-
-// flood sends datagrams over loopback to a socket that nobody reads, many with one call, so that one softirq receives many.
-func flood() {
-	to, errTo := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
-	from, errFrom := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
-	err := errors.Join(errTo, errFrom, unix.Bind(to, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}),
-		unix.SetsockoptInt(from, unix.SOL_UDP, unix.UDP_SEGMENT, 1200))
-	address, errName := unix.Getsockname(to)
-	if err = errors.Join(err, errName); err != nil {
-		panic(err)
-	}
-	b := make([]byte, 50*1200)
-	for {
-		unix.Sendto(from, b, 0, address)
-	}
 }
 
 // pingpong wakes another thread of the same core, and waits to be woken by it, again and again.
