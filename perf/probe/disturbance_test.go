@@ -91,9 +91,10 @@ func TestACompetingThreadIsFound(t *testing.T) {
 	between(t, "preempted", o.RunQueue.Preempted.Sum(), o.least.Time, o.most.Time)
 	near(t, "by all preemptors", o.Preempt.Time(), o.RunQueue.Preempted.Sum())
 	between(t, "explained", o.Explained(), o.least.Time, o.most.Time)
-	at := slices.IndexFunc(o.Preempt.By, func(b Preemptor) bool { return b.PID == competitor.pid() })
-	if at < 0 || o.Preempt.By[at].TID != competitor.ask().TID {
-		t.Fatalf("the competitor, process %d, is not named: %+v", competitor.pid(), o.Preempt.By)
+	tid := competitor.ask().TID
+	at := slices.IndexFunc(o.Preempt.By, func(b Preemptor) bool { return b.TID == tid && b.PID == competitor.pid() })
+	if at < 0 {
+		t.Fatalf("the competitor, thread %d of process %d, is not named: %+v", tid, competitor.pid(), o.Preempt.By)
 	}
 	between(t, "by the competitor", o.Preempt.By[at].Time, least, most)
 }
@@ -144,13 +145,24 @@ func TestABurstOfTimersIsFound(t *testing.T) {
 	startActor(t, "timers", core)
 	p := startProbe(t, Config{PIDs: []int{victim.pid()}, PinnedOnly: true, InterruptCost: cost})
 	o := observe(t, p, victim, core, wait)
-	preempted := o.RunQueue.Preempted.Sum()
-	between(t, "interrupts", o.Stolen.Sum(), o.least.Time-preempted, o.most.Time-preempted)
+	// Where the machine is busy, preemptions are most of the gaps, but not of the short ones.
+	preempted := short(&o.RunQueue.Preempted)
+	between(t, "interrupts", o.Stolen.Sum(), o.least.Short-preempted, o.most.Short-preempted)
 	timer := o.Stolen.Of(Timer)
 	t.Logf("timer: %d times, %v in handlers; %v around each", timer.Count(), timer.Sum(), cost)
 	if handlers := o.Stolen.Sum() - o.Stolen.Outside; timer.Sum() < handlers*9/10 {
 		t.Errorf("the timer took %v of %v", timer.Sum(), handlers)
 	}
+}
+
+// short returns the sum of what is shorter than shortGap, by the middles of buckets.
+func short(h *Histogram) (d time.Duration) {
+	for i, n := range h.buckets {
+		if low, high := bucketBounds(i); high <= uint64(shortGap) {
+			d += time.Duration((low + high) / 2 * n)
+		}
+	}
+	return d
 }
 
 func TestAStormOfPageFaultsIsFound(t *testing.T) {
@@ -159,7 +171,7 @@ func TestAStormOfPageFaultsIsFound(t *testing.T) {
 	p := startProbe(t, Config{PIDs: []int{faulter.pid()}, PinnedOnly: true})
 	o := observe(t, p, faulter, core, wait)
 	between(t, "storm", o.Faults.Storm, o.least.Time, o.most.Time)
-	if n := o.Faults.Count; n < o.least.Count || n > o.most.Count*101/100 { // the actor has other memory too
+	if n := o.Faults.Count; n+2 < o.least.Count || n > o.most.Count*101/100 { // the actor has other memory too
 		t.Errorf("%d faults, but %d to %d pages were touched", n, o.least.Count, o.most.Count)
 	}
 }
@@ -170,7 +182,11 @@ func TestASoftirqFloodIsFound(t *testing.T) {
 	p := startProbe(t, Config{Cores: []int{core}}) // all that runs there, as the kernel's own figure is of the core
 	// The kernel's own figure is a sample at each tick, so it takes a while to be exact.
 	before := softirqTime(t, core)
-	o := observe(t, p, flood, core, func() { time.Sleep(4 * window) })
+	o := observe(t, p, flood, core, func() {
+		for deadline := time.Now().Add(12 * window); softirqTime(t, core)-before < 2*window && time.Now().Before(deadline); {
+			time.Sleep(window / 10)
+		}
+	})
 	truth := softirqTime(t, core) - before
 	received := o.Stolen.Of(SoftNetRx)
 	near(t, "net_rx", received.Sum(), truth)

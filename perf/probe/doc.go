@@ -24,7 +24,7 @@
 //
 //	group     events (tracepoints)                            kept for each core
 //	runq      sched_waking, sched_wakeup_new, sched_switch    4 histograms: doorbell, woken, preempted, stopped
-//	preempt   sched_switch                                    up to 64 threads: how often, how long
+//	preempt   sched_switch                                    up to 256 threads: how often, how long
 //	migrate   sched_migrate_task                              3 counters
 //	irq       irq_handler_entry, _exit                        1 histogram
 //	softirq   softirq_entry, _exit                            10 histograms
@@ -79,6 +79,6 @@
 // What begins in one event and ends in another is kept in between in a slot of a table, the thread's id modulo 65,536. Where ids
 // are larger, two threads may share a slot; then the first one's end finds it taken and is counted as missed.
 //
-// The counters of a core take 34 KiB for runq, 130 KiB for the interrupts together, 4 KiB for preempt, 17 KiB for syscalls, 9 KiB for tcp,
+// The counters of a core take 34 KiB for runq, 130 KiB for the interrupts together, 12 KiB for preempt, 17 KiB for syscalls, 9 KiB for tcp,
 // for each core that the machine could have; the tables take 1 MiB each, for runq, preempt and syscalls.
 package probe

@@ -8,7 +8,7 @@ import (
 
 // PreemptStats says who ran on this core while threads that were preempted here waited to run on.
 type PreemptStats struct {
-	// By are the threads that did, the costliest first. The kernel has room for 64 of them for each core; those that had to make room for
+	// By are the threads that did, the costliest first. The kernel has room for 256 of them for each core; those that had to make room for
 	// others are one entry, the one with a TID of 0.
 	By []Preemptor `json:"by"`
 	// Lost is how many waits ended unseen.

@@ -20,12 +20,15 @@ import (
 	"github.com/corechan/corechan/perf/probe/internal/disturb"
 )
 
+const shortGap = 100 * time.Microsecond
+
 // told is what an actor says of itself when asked. Times are those that its pinned thread measured by its own clock.
 type told struct {
 	TID   int           // of its pinned thread
 	Count uint64        // what it has done so far: faults, wakes
 	Time  time.Duration // how long that took, or the gaps that it found
 	Max   time.Duration
+	Short time.Duration // of Time, what gaps shorter than shortGap make
 	IDs   []uint32
 }
 
@@ -33,6 +36,7 @@ type told struct {
 func (s told) since(before told) told {
 	s.Count -= before.Count
 	s.Time -= before.Time
+	s.Short -= before.Short
 	return s
 }
 
@@ -130,14 +134,17 @@ func play(role string) {
 	}
 	switch name {
 	case "spinner":
+		var shorts atomic.Int64
 		gaps := NewGaps(500 * time.Nanosecond) // short interrupts too
 		tell = func() told {
 			h := gaps.Snapshot()
-			return told{Count: h.Count(), Time: h.Sum(), Max: h.Max()}
+			return told{Count: h.Count(), Time: h.Sum(), Max: h.Max(), Short: time.Duration(shorts.Load())}
 		}
 		pinned(func() {
 			for {
-				gaps.Tick()
+				if gap := gaps.Tick(); gap < shortGap && gap > 0 {
+					shorts.Add(int64(gap))
+				}
 			}
 		})
 	case "competitor":

@@ -9,7 +9,7 @@
 
 #include "probe.h"
 
-enum { PREEMPTORS = 64, PLACES = 4 };
+enum { PREEMPTORS_BITS = 8, PREEMPTORS = 1 << PREEMPTORS_BITS, PLACES = 8 };
 
 struct preemptor {
 	u32 pid; /* 0: free */
@@ -27,7 +27,7 @@ struct preempt_core {
 	u64 lost;   /* absences whose end was not seen, as the slot was needed for another thread */
 	u64 _unused;
 	struct preemptor others; /* all that had to make room */
-	struct preemptor by[PREEMPTORS]; /* at thread id modulo their number, or in the next PLACES - 1 */
+	struct preemptor by[PREEMPTORS]; /* at a hash of the thread id, or in the next PLACES - 1 */
 };
 
 /* Written by the core that the thread leaves, then by the one that it enters. */
@@ -67,11 +67,12 @@ INLINE struct absence *absence_of(u32 pid)
 INLINE struct preemptor *find(bool typed, struct preempt_core *c, struct task_struct *p)
 {
 	u32 pid = FIELD(typed, p, pid);
-	struct preemptor *by, *least = &c->by[bounded(pid, PREEMPTORS)];
+	u32 first = pid * 2654435769u >> (32 - PREEMPTORS_BITS); /* spreads ids that follow each other */
+	struct preemptor *by, *least = &c->by[bounded(first, PREEMPTORS)];
 
 #pragma unroll
 	for (u32 i = 0; i < PLACES; i++) {
-		by = &c->by[bounded(pid + i, PREEMPTORS)];
+		by = &c->by[bounded(first + i, PREEMPTORS)];
 		if (by->pid == pid)
 			return by;
 		if (by->ns < least->ns)

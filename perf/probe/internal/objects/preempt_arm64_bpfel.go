@@ -28,7 +28,7 @@ type PreemptPreemptCore struct {
 		Max   uint64
 		Comm  [16]int8
 	}
-	By [64]struct {
+	By [256]struct {
 		_     structs.HostLayout
 		Pid   uint32
 		Tgid  uint32
