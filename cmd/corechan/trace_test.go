@@ -64,6 +64,23 @@ func TestTraceReportsOnceAsTextAndAsJSON(t *testing.T) {
 	}
 }
 
+func TestHelpOfTraceHasWhatItNeeds(t *testing.T) {
+	code, out, errOut := corechan(t, "trace", "--help")
+	if code != exitOK || errOut != "" {
+		t.Errorf("exit code %d, %s", code, errOut)
+	}
+	for _, s := range []string{"--pid", "--pinned", "--once", "--json", "--interval", "Examples:", "CAP_BPF", "nanoseconds", "docs/tracing.md"} {
+		if !strings.Contains(out, s) {
+			t.Errorf("no %q", s)
+		}
+	}
+	for _, g := range probe.Groups() {
+		if !strings.Contains(out, string(g)) {
+			t.Errorf("no group %s", g)
+		}
+	}
+}
+
 func TestWrongUsageOfTraceIsExplained(t *testing.T) {
 	for _, test := range []struct{ command, says string }{
 		{"trace --pid 1073741823", "no such process"},
