@@ -34,7 +34,7 @@ func switchesOf(t *testing.T, pid, tid int) (s switches) {
 	return s
 }
 
-// stop stops a process and waits until it is, so that nothing counts.
+// stop stops a process and waits until its pinned thread has left its core, so that nothing counts.
 func stop(t *testing.T, a *actor) {
 	t.Helper()
 	if err := a.cmd.Process.Signal(unix.SIGSTOP); err != nil {
@@ -44,11 +44,16 @@ func stop(t *testing.T, a *actor) {
 	for {
 		_, err := unix.Wait4(a.pid(), &status, unix.WUNTRACED, nil)
 		if err == nil && status.Stopped() {
-			return
+			break
 		}
 		if err != nil && err != unix.EINTR {
 			t.Fatal(err)
 		}
+	}
+	// The last thread says that it stops before it leaves its core.
+	for is, was := switchesOf(t, a.pid(), a.tid), (switches{}); is != was; {
+		time.Sleep(5 * time.Millisecond)
+		was, is = is, switchesOf(t, a.pid(), a.tid)
 	}
 }
 
@@ -67,7 +72,7 @@ func TestEverySwitchIsCountedOnce(t *testing.T) {
 			core := lastCore(t)
 			a := startActor(t, "pingpong", core)
 			startActor(t, "competitor", core) // so that some waits are preemptions
-			tid := a.ask().TID
+			tid := a.tid
 			k := &refusing{linux: newLinux(), typed: form == "untyped"}
 			p, err := start(Config{PIDs: []int{a.pid()}, PinnedOnly: true}, k)
 			if err != nil {

@@ -89,9 +89,10 @@ func TestACompetingThreadIsFound(t *testing.T) {
 	most = competitor.ask().Time - began
 
 	between(t, "preempted", o.RunQueue.Preempted.Sum(), o.least.Time, o.most.Time)
-	near(t, "by all preemptors", o.Preempt.Time(), o.RunQueue.Preempted.Sum())
+	// A wait that is not over is not in preempted, but whoever has run since is charged.
+	between(t, "by all preemptors", o.Preempt.Time(), o.RunQueue.Preempted.Sum(), o.most.Time)
 	between(t, "explained", o.Explained(), o.least.Time, o.most.Time)
-	tid := competitor.ask().TID
+	tid := competitor.tid
 	at := slices.IndexFunc(o.Preempt.By, func(b Preemptor) bool { return b.TID == tid && b.PID == competitor.pid() })
 	if at < 0 {
 		t.Fatalf("the competitor, thread %d of process %d, is not named: %+v", tid, competitor.pid(), o.Preempt.By)
@@ -147,7 +148,9 @@ func TestABurstOfTimersIsFound(t *testing.T) {
 	o := observe(t, p, victim, core, wait)
 	// Where the machine is busy, preemptions are most of the gaps, but not of the short ones.
 	preempted := short(&o.RunQueue.Preempted)
-	between(t, "interrupts", o.Stolen.Sum(), o.least.Short-preempted, o.most.Short-preempted)
+	if !raceDetector {
+		between(t, "interrupts", o.Stolen.Sum(), o.least.Short-preempted, o.most.Short-preempted)
+	}
 	timer := o.Stolen.Of(Timer)
 	t.Logf("timer: %d times, %v in handlers; %v around each", timer.Count(), timer.Sum(), cost)
 	if handlers := o.Stolen.Sum() - o.Stolen.Outside; timer.Sum() < handlers*9/10 {

@@ -20,7 +20,7 @@ import (
 	"github.com/corechan/corechan/perf/probe/internal/disturb"
 )
 
-const shortGap = 100 * time.Microsecond
+const shortGap = time.Millisecond
 
 // told is what an actor says of itself when asked. Times are those that its pinned thread measured by its own clock.
 type told struct {
@@ -46,6 +46,7 @@ type actor struct {
 	cmd *exec.Cmd
 	in  *os.File
 	out *bufio.Reader
+	tid int // of its pinned thread
 }
 
 // startActor starts a process in a role on a core, and returns when its pinned thread runs.
@@ -72,7 +73,7 @@ func startActor(t *testing.T, role string, core int) *actor {
 		a.end()
 		outRead.Close()
 	})
-	a.ask()
+	a.tid = a.ask().TID
 	return a
 }
 
@@ -135,7 +136,7 @@ func play(role string) {
 	switch name {
 	case "spinner":
 		var shorts atomic.Int64
-		gaps := NewGaps(500 * time.Nanosecond) // short interrupts too
+		gaps := NewGaps(time.Microsecond) // short interrupts too
 		tell = func() told {
 			h := gaps.Snapshot()
 			return told{Count: h.Count(), Time: h.Sum(), Max: h.Max(), Short: time.Duration(shorts.Load())}
