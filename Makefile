@@ -21,13 +21,15 @@ help: ## print these lines
 build: need-go ## build bin/corechan
 	$(GO) build -o bin/ ./cmd/corechan
 
-demo: build ## measure messages between two processes beside this machine's limit (a minute)
+demo: build ## measure messages between two processes beside this machine's limit (a minute and a half)
 	@.ci/need cores
 	@$(GO) run ./.ci/demo bin/corechan
 
 test: need-go ## vet, all tests under -race, then those that count allocations without
 	@.ci/need gcc
 	@.ci/need cores || echo "The tests run all the same, some of them slowly or not at all."
+	@.ci/need redis-server postgresql || echo "The gateway's tests with real servers are skipped."
+	@.ci/need haproxy nginx || echo "The tests through proxies are skipped."
 	$(GO) vet ./...
 	$(GO) test -race -timeout 9m ./...
 	$(GO) test -run '$(ALLOC)' -timeout 3m ./...

@@ -20,6 +20,11 @@ import (
 //
 // Calls may run at the same time on one Sender; their answers come in any order.
 func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp) error {
+	return CallWith(ctx, to, req, reply, resp, nil)
+}
+
+// CallWith is Call with options for the request.
+func CallWith[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp, o *SendOptions) error {
 	if to.end == nil {
 		return errZero
 	}
@@ -32,8 +37,8 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 			return err
 		}
 	}
-	if _, ok := to.end.p.owner.(*Session); !ok {
-		return callWithin(ctx, to, req, reply, resp)
+	if _, ok := to.end.p.owner.(*Session); !ok || to.end.into.Load() != nil {
+		return callWithin(ctx, to, req, reply, resp, o)
 	}
 	c := newCall(enc)
 	if by, ok := ctx.Deadline(); ok {
@@ -42,20 +47,41 @@ func Call[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *S
 		}
 	}
 	*reply = Sender[Resp]{end: &c.s}
-	err = sendMessage(ctx, to.end, req)
+	err = sendWith(ctx, to, req, o)
 	*reply = Sender[Resp]{}
 	if err == nil {
-		err = c.wait(ctx, func(payload []byte, l letter) error { return decode(&c.r, payload, l, resp) })
+		err = c.wait(ctx, func(payload []byte, l letter) error { return decodeAnswer(ctx, &c.r, payload, l, resp) })
 	}
 	c.free()
+	if err == errCameHome { //nolint:errorlint // never wrapped
+		return callWithin(ctx, to, req, reply, resp, o)
+	}
 	return err
 }
 
+func sendWith[T any](ctx context.Context, to Sender[T], v *T, o *SendOptions) error {
+	if o == nil {
+		return sendMessage(ctx, to.end, v)
+	}
+	return to.SendWith(ctx, v, o)
+}
+
+func decodeAnswer[T any](ctx context.Context, r *recvEnd, payload []byte, l letter, v *T) error {
+	var h Header
+	if l.cargo != nil {
+		h = l.cargo.header
+	}
+	if err := decode(r, payload, l, v); err != nil || !r.p.intercepted {
+		return err
+	}
+	return r.interceptReceive(ctx, any(v), h)
+}
+
 // callWithin is Call where the request does not leave the process.
-func callWithin[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp) error {
+func callWithin[Req, Resp any](ctx context.Context, to Sender[Req], req *Req, reply *Sender[Resp], resp *Resp, o *SendOptions) error {
 	r, s := Pipe[Resp]()
 	*reply = s
-	err := to.Send(ctx, req)
+	err := to.SendWith(ctx, req, o)
 	*reply = Sender[Resp]{}
 	if err == nil {
 		if err = r.Receive(ctx, resp); errors.Is(err, io.EOF) {
@@ -78,7 +104,7 @@ type call struct {
 
 var calls = sync.Pool{New: func() any {
 	c := &call{}
-	c.s.call, c.s.key, c.s.changed = &c.r, newKey(), make(chan struct{}, 1)
+	c.s.call, c.s.key = &c.r, newKey()
 	c.r.changed = make(chan struct{}, 1)
 	return c
 }}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"runtime"
 	"time"
 
@@ -27,7 +29,10 @@ type Cargo struct {
 	head     []byte // that goes, encoded
 	// within: it does not leave the process. descriptors: the link carries those.
 	within, descriptors bool
+	refusing            bool // it is collected only to be refused
 	items               []item
+	// made are the files and connections that fields have taken, in case the message is refused after all.
+	made []io.Closer
 }
 
 // An item is one value that is carried.
@@ -42,18 +47,21 @@ type item struct {
 	// value is a foreign stream, whose bytes are moved to and from the ends that stay.
 	value *foreign
 	file  Attachment // a descriptor, or a local value
+	gift  io.Closer  // see Carried.Gift
 	// err says why what came cannot be used.
 	err   error
 	taken bool
 	again bool // nearR goes back to the session that it was on
+	made  bool // value was made here, of a descriptor that came, and is nobody else's
 	// counted: one of that session's references that nobody has taken yet.
 	counted *Session
 	pair    *pair // claimed
 }
 
 var (
-	errTwice = errors.New("engine: an end is in the message twice: it can be given away once")
-	errBusy  = errors.New("engine: the pair is being given away elsewhere") // never seen by users
+	errGiveClosed = fmt.Errorf("engine: an end in the message was closed here, and cannot be given away: %w", os.ErrClosed)
+	errTwice      = errors.New("engine: an end is in the message twice: it can be given away once")
+	errBusy       = errors.New("engine: the pair is being given away elsewhere") // never seen by users
 )
 
 // carries reports whether there is anything.
@@ -67,8 +75,15 @@ func (c *Cargo) add(it item) (ref uint32, err error) {
 	if it.ref == 0 {
 		it.ref = uint32(len(c.items) + 1)
 	}
+	if c.refusing {
+		c.items = append(c.items, it)
+		return it.ref, nil
+	}
 	if it.s != nil && it.s.given.Load() || it.r != nil && it.r.given.Load() {
 		return 0, errGiven
+	}
+	if it.s != nil && it.s.err() == errClosed || it.kind == kindReceiver && it.r != nil && it.r.isClosed() { //nolint:errorlint // itself
+		return 0, errGiveClosed
 	}
 	for i := range c.items {
 		o := &c.items[i]
@@ -124,7 +139,7 @@ func (c *Cargo) bindAll(p *port, s *Session) error {
 	if p.err != nil {
 		return p.err
 	}
-	var give []Attachment
+	files := 0
 	for i := range c.items {
 		it := &c.items[i]
 		if err := it.bind(p, s); err != nil {
@@ -134,21 +149,35 @@ func (c *Cargo) bindAll(p *port, s *Session) error {
 			return fmt.Errorf("engine: %w: a channel that uses %q can be given away only on one that does too", ErrCodec, name)
 		}
 		if it.kind == kindDescriptor {
+			files++
+		}
+	}
+	switch {
+	case files == 0:
+		return nil
+	case files > fd.MaxFDs:
+		return &LimitError{What: "descriptors a message", Got: uint64(files), Limit: fd.MaxFDs}
+	}
+	return c.giveFiles(p) // last: it cannot be undone
+}
+
+// giveFiles hands the descriptors to the bell. Called with the tx token held.
+func (c *Cargo) giveFiles(p *port) error {
+	give := p.giving[:0]
+	for i := range c.items {
+		if it := &c.items[i]; it.kind == kindDescriptor {
 			give = append(give, it.file)
 		}
 	}
-	if len(give) == 0 {
-		return nil
-	}
-	if len(give) > fd.MaxFDs {
-		return &LimitError{What: "descriptors a message", Got: uint64(len(give)), Limit: fd.MaxFDs}
-	}
-	if err := p.bell.Give(give); err != nil { // last: it cannot be undone
+	err := p.bell.Give(give)
+	clear(give)
+	p.giving = give[:0]
+	if err != nil {
 		return err
 	}
 	for i := range c.items {
-		if c.items[i].kind == kindDescriptor {
-			c.items[i].file = nil // the bell's
+		if it := &c.items[i]; it.kind == kindDescriptor {
+			it.file = nil // the bell's
 		}
 	}
 	return nil
@@ -162,14 +191,12 @@ func (it *item) bind(p *port, s *Session) error {
 	}
 	switch it.kind {
 	case kindSender:
-		if near, ok := it.s.goesOut(p); ok {
+		if near := it.s.goesOut(p); near != nil {
 			if err := s.mayOpen(len(p.recvs)); err != nil {
 				return err
 			}
 			it.codec, it.channel, it.again = codecNumber(near.codec), s.nextID(), true
-			near.window, near.id = near.room, it.channel
-			near.granted.Store(near.received + near.room)
-			p.addRecv(near)
+			near.goOut(it.channel, s.limits.MaxMessage)
 			it.nearR = near
 			return nil
 		}
@@ -194,6 +221,12 @@ func (it *item) bind(p *port, s *Session) error {
 		it.codec, it.channel = codecNumber(near.codec), s.nextID()
 		near.place(p, it.channel, s)
 		it.nearS = near
+		if it.second = 0; it.pair == nil && it.r != nil {
+			near.from = it.r
+			if it.r.p == p && it.r.near == nil && p.recvs[it.r.id.Load()] == it.r {
+				it.second = it.r.id.Load() // it comes home, unless the peer has ended it
+			}
+		}
 	case kindDuplex:
 		if err := s.mayOpen(max(len(p.sends)+s.opening, len(p.recvs))); err != nil {
 			return err
@@ -236,7 +269,8 @@ func (it *item) nearReceiver() (*recvEnd, error) {
 			return nil, errGiven
 		}
 	}
-	if err := it.s.err(); err != nil {
+	// One whose receiver has ended the channel, which may show at any time, is given away as that: the forwarder says it.
+	if err := it.s.err(); err == errClosed || err == errGiven { //nolint:errorlint // themselves
 		return nil, err
 	}
 	return newRecvEnd(nil, 0, it.s.name, it.s.codec, 0, 0), nil
@@ -275,8 +309,9 @@ func (it *item) claim(q *pair) (bool, error) {
 
 // place makes the end one of a port's. Called with port.mu held.
 func (r *recvEnd) place(p *port, id, window, maxMessage uint32) {
-	r.p, r.id, r.window, r.maxFrame = p, id, uint64(window), HeaderSize+int(maxMessage)
+	r.p, r.window, r.maxFrame = p, uint64(window), HeaderSize+int(maxMessage)
 	r.granted.Store(uint64(window))
+	r.id.Store(id)
 	if r.born == 0 && r.key != 0 { // not a call's
 		r.born = time.Now().UnixNano()
 	}
@@ -298,13 +333,13 @@ func (c *Cargo) unbind(p *port) {
 	p.mu.Lock()
 	for i := range c.items {
 		it := &c.items[i]
-		if it.nearR != nil {
+		switch {
+		case it.again:
+			it.nearR.stayHome(it.s)
+		case it.nearR != nil:
 			p.removeRecv(it.nearR)
-			if it.again {
-				it.nearR.window = 0
-			} else {
-				it.nearR.p, it.nearR.id = nil, 0
-			}
+			it.nearR.p = nil
+			it.nearR.id.Store(0)
 		}
 		if it.nearS != nil {
 			p.removeSend(it.nearS)
@@ -326,8 +361,11 @@ func (c *Cargo) sent() {
 	for i := range c.items {
 		it := &c.items[i]
 		switch {
+		case it.gift != nil:
+			_ = it.gift.Close()
 		case it.kind == kindHome:
 		case it.again:
+			it.s.given.Store(true)
 			it.s.end(errGiven)
 		case it.pair != nil:
 			it.pair.settle(it.kind == kindSender)
@@ -337,7 +375,7 @@ func (c *Cargo) sent() {
 			it.s.given.Store(true)
 			go forward(it.nearR, it.s)
 		case it.kind == kindReceiver && it.r != nil:
-			it.r.given.Store(true)
+			it.r.giveAway()
 			go forward(it.r, it.nearS)
 		}
 	}
@@ -346,9 +384,19 @@ func (c *Cargo) sent() {
 // abandon frees what was collected for a message that is not sent.
 func (c *Cargo) abandon() {
 	for i := range c.items {
-		if f := c.items[i].file; f != nil {
-			_ = f.Close()
+		it := &c.items[i]
+		if it.file != nil {
+			_ = it.file.Close()
 		}
+		if it.made {
+			closeValue(it.value.value)
+		}
+	}
+}
+
+func closeValue(v any) {
+	if c, ok := v.(io.Closer); ok {
+		_ = c.Close()
 	}
 }
 
@@ -399,12 +447,14 @@ func (l *localValue) Close() error {
 
 // sendCargo sends a message with a table: m, or if it is nil what is encoded already. flags are the frame's.
 func (s *sendEnd) sendCargo(ctx context.Context, c *Cargo, m Message, encoded []byte, flags uint32) error {
-	if s.into != nil {
-		return s.sendInto(ctx, c, m, encoded, flags)
-	}
 	for wait := 50 * time.Microsecond; ; {
-		err := s.trySendCargo(ctx, c, m, encoded, flags)
+		err := errCameHome
+		if s.into.Load() == nil {
+			err = s.trySendCargo(ctx, c, m, encoded, flags)
+		}
 		switch {
+		case err == errCameHome: //nolint:errorlint // never wrapped
+			err = s.sendInto(ctx, c, m, encoded, flags)
 		case err == errBusy: //nolint:errorlint // never wrapped
 			runtime.Gosched()
 			continue
@@ -458,12 +508,21 @@ func (s *sendEnd) trySendCargo(ctx context.Context, c *Cargo, m Message, encoded
 	}
 	if m == nil {
 		n = copy(b[table:], encoded)
-	} else if n, err = marshal(m, b[table:], s.maxMessage-table); err != nil {
-		var large *LimitError
-		if errors.As(err, &large) { // the limit is of both
-			return s.tooLarge(table + int(large.Got))
+	} else {
+		var grown []byte
+		n, grown, err = marshal(m, b[table:], s.maxMessage-table)
+		if err != nil {
+			var large *LimitError
+			if errors.As(err, &large) { // the limit is of both
+				return s.tooLarge(table + int(large.Got))
+			}
+			return err
 		}
-		return err
+		if grown != nil {
+			committed = true
+			s.abort()
+			return s.trySendCargo(ctx, c, nil, grown, flags)
+		}
 	}
 	if n < len(encoded) {
 		return s.tooLarge(table + len(encoded))

@@ -20,7 +20,7 @@ func (p *port) unpack(h header, payload []byte, carrying string) (c *Cargo, mess
 		return nil, payload, nil
 	}
 	c = cargos.Get().(*Cargo)
-	*c = Cargo{in: true, carrying: carrying, items: slices.Grow(c.items, n)[:n]}
+	*c = Cargo{in: true, carrying: carrying, items: slices.Grow(c.items, n)[:n], made: c.made}
 	beside := 0
 	for i := range c.items {
 		e, err := readEntry(payload[i*entrySize:])
@@ -131,12 +131,16 @@ func (c *Cargo) arrive(p *port, given []Attachment) error {
 
 // arrived makes the end, or ends, of one entry that came.
 func (s *Session) arrived(p *port, it *item, carrying string) error {
-	codec, ok := codecName(it.codec, carrying)
-	if !ok {
+	codec, known := codecName(it.codec, carrying)
+	if !known && it.err == nil {
 		it.err = fmt.Errorf("engine: %w: the peer uses codec number %d", ErrCodec, it.codec)
 	}
 	if it.kind == kindHome {
-		return s.cameHome(p, it)
+		err := s.cameHome(p, it)
+		if err == nil && it.err != nil {
+			it.refuseWith(&ChannelError{Code: CodeLimit, Text: it.err.Error()})
+		}
+		return err
 	}
 	if err := s.checkPeerID(it.channel); err != nil {
 		return err
@@ -172,6 +176,7 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 	it.counted = s
 	code := CodeLimit
 	switch {
+	case it.err != nil && exhausted(it.err): // this process's lack, beside it
 	case it.err != nil:
 		code = CodeCodec
 	case s.draining.Load():
@@ -183,6 +188,10 @@ func (s *Session) arrived(p *port, it *item, carrying string) error {
 	}
 	if it.err != nil {
 		it.refuseWith(&ChannelError{Code: code, Text: it.err.Error()})
+		return nil
+	}
+	if it.kind == kindReceiver && it.second != 0 {
+		return s.receiverCameHome(p, it.r, it.second)
 	}
 	return nil
 }
@@ -281,6 +290,10 @@ func (c *Cargo) drop() {
 		c.items[i].uncount()
 		c.items[i].refuse()
 	}
+	for _, made := range c.made {
+		_ = made.Close()
+	}
+	c.made = nil
 }
 
 func (it *item) uncount() {
@@ -320,8 +333,4 @@ func (p *port) finished(r *recvEnd) {
 }
 
 // finishedLocked is finished with port.mu held.
-func (p *port) finishedLocked(r *recvEnd) {
-	p.removeRecv(r)
-	r.end(io.EOF)
-	p.over()
-}
+func (p *port) finishedLocked(r *recvEnd) { p.senderEnded(r, io.EOF) }

@@ -22,6 +22,9 @@ func sendMessage[T any](ctx context.Context, s *sendEnd, v *T) error {
 func (s *sendEnd) sendPlain(ctx context.Context, m Message) error {
 	// Msgsize is an upper bound, so the slot may be larger than the message will be: what is not used is not sent.
 	b, err := s.reserve(ctx, min(m.Msgsize(), s.maxMessage))
+	if err == errCameHome { //nolint:errorlint // never wrapped
+		return s.sendInto(ctx, &Cargo{}, m, nil, 0)
+	}
 	if err != nil {
 		return err
 	}
@@ -31,32 +34,37 @@ func (s *sendEnd) sendPlain(ctx context.Context, m Message) error {
 			s.abort() // MarshalMsg failed or panicked
 		}
 	}()
-	n, err := marshal(m, b, s.maxMessage)
+	n, grown, err := marshal(m, b, s.maxMessage)
 	if err != nil {
 		return err
 	}
 	committed = true
+	if grown != nil {
+		s.abort()
+		return s.sendBytes(ctx, grown)
+	}
 	s.commit(n)
 	return nil
 }
 
-// marshal encodes m into b, and returns how many bytes it took. most is what a message may take.
-func marshal(m Message, b []byte, most int) (int, error) {
+// marshal encodes m into b, and returns how many bytes it took. most is what a message may take. If b was too small, as Msgsize is an
+// estimate for some types, what was encoded is in grown.
+func marshal(m Message, b []byte, most int) (n int, grown []byte, err error) {
 	out, err := m.MarshalMsg(b[:0])
 	if err != nil {
-		return 0, fmt.Errorf("engine: encode %T: %w", m, err)
+		return 0, nil, fmt.Errorf("engine: encode %T: %w", m, err)
 	}
-	n := len(out)
+	n = len(out)
 	if n > len(b) {
 		if n <= most {
-			return 0, fmt.Errorf("engine: encode %T: it takes %d bytes, and its Msgsize says %d", m, n, len(b))
+			return n, out, nil
 		}
-		return 0, tooLarge(n, most)
+		return 0, nil, tooLarge(n, most)
 	}
 	if n != 0 && &out[0] != &b[0] { // it was appended somewhere else
 		copy(b, out)
 	}
-	return n, nil
+	return n, nil, nil
 }
 
 // sendOther sends what is not plain: v is a pointer to the end's type.
@@ -66,7 +74,7 @@ func (s *sendEnd) sendOther(ctx context.Context, v any) error {
 			return err
 		}
 	}
-	if !s.once && !s.p.intercepted && s.into == nil && s.meet == nil {
+	if !s.once && !s.p.intercepted && s.into.Load() == nil && s.meet == nil {
 		switch m := v.(type) {
 		case *Raw:
 			return s.sendBytes(ctx, *m)
@@ -88,7 +96,8 @@ func (c *Cargo) recycle() {
 		return
 	}
 	clear(c.items)
-	*c = Cargo{items: c.items[:0]}
+	clear(c.made)
+	*c = Cargo{items: c.items[:0], made: c.made[:0]}
 	cargos.Put(c)
 }
 
@@ -121,8 +130,11 @@ func (s *sendEnd) sendThis(ctx context.Context, v any, o *SendOptions) error {
 	}
 	c.carrying = s.codec
 	c.within, c.descriptors = s.link()
-	if s.enc.mode == byReflection {
+	switch s.enc.mode {
+	case byReflection:
 		return s.sendReflected(ctx, c, v, flags)
+	case byPacker:
+		return s.sendPacked(ctx, c, v, flags)
 	}
 	switch m := v.(type) {
 	case *Raw:
@@ -156,7 +168,7 @@ func (c *Cargo) setHead(ctx context.Context, s *sendEnd, v any, o *SendOptions) 
 
 // sendEncoded sends a message that is encoded already.
 func (s *sendEnd) sendEncoded(ctx context.Context, c *Cargo, encoded []byte, flags uint32) error {
-	if c.carries() || flags != 0 || len(c.head) != 0 || s.into != nil {
+	if c.carries() || flags != 0 || len(c.head) != 0 || s.into.Load() != nil {
 		return s.sendCargo(ctx, c, nil, encoded, flags)
 	}
 	return s.sendBytes(ctx, encoded)
@@ -164,10 +176,10 @@ func (s *sendEnd) sendEncoded(ctx context.Context, c *Cargo, encoded []byte, fla
 
 // sendBytes sends a message that is its bytes.
 func (s *sendEnd) sendBytes(ctx context.Context, encoded []byte) error {
-	if s.into != nil {
+	b, err := s.reserve(ctx, len(encoded))
+	if err == errCameHome { //nolint:errorlint // never wrapped
 		return s.sendInto(ctx, &Cargo{}, nil, encoded, 0)
 	}
-	b, err := s.reserve(ctx, len(encoded))
 	if err != nil {
 		return err
 	}
@@ -186,7 +198,7 @@ func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T, m *Meta) error
 		return decodeDirect(r, payload, v)
 	}
 	if payload == nil {
-		if payload, l, err = r.nextSlow(ctx); err != nil {
+		if payload, l, err = r.nextSlow(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -278,7 +290,7 @@ func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
 		raw := v.(*Raw)
 		*raw = append((*raw)[:0], payload...)
 		return nil
-	case byMethods, byCarrier:
+	case byMethods, byCarrier, byPacker:
 		if enc.check {
 			private := inboxes.Get() // what was checked must not change
 			defer inboxes.Put(private)
@@ -288,12 +300,17 @@ func decodeAny(enc *encoding, payload []byte, c *Cargo, v any) error {
 				return malformed(v, err, 0)
 			}
 		}
+		if enc.mode == byPacker {
+			return unpackMessage(payload, c, v)
+		}
 		if rest, err := v.(Message).UnmarshalMsg(payload); err != nil || len(rest) != 0 {
 			return malformed(v, err, len(rest))
 		}
 		if m, ok := v.(Carrier); ok {
 			if c == nil {
-				c = &Cargo{in: true}
+				c = cargos.Get().(*Cargo)
+				c.in = true
+				defer c.recycle()
 			}
 			if err := m.Carry(c); err != nil {
 				if errors.Is(err, ErrMalformed) {

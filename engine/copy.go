@@ -45,7 +45,7 @@ func Copy[T any](ctx context.Context, to Sender[T], from Receiver[T]) (n int64, 
 	switch {
 	case err != nil:
 	case from.end.passesTo(to.end):
-		n, err = forwardUntil(inner, from.end, to.end)
+		n, err = forwardUntil(inner, from.end, to.end, from.end.next)
 	default:
 		n, err = copyDecoded(inner, to, from)
 	}
@@ -81,18 +81,23 @@ func copyDecoded[T any](ctx context.Context, to Sender[T], from Receiver[T]) (n 
 			return n, err
 		}
 		if err := to.Send(ctx, v); err != nil {
-			to.end.refuse(v)
+			to.end.enc.refuse(v)
 			return n, err
 		}
 	}
 }
 
-// refuse ends what a message carries that was received and could not be sent on.
-func (s *sendEnd) refuse(v any) {
-	c := Cargo{within: true} // nothing is made ready for another process
+// refuse ends what a message carries that was received, and then lost.
+func (e *encoding) refuse(v any) {
+	c := Cargo{within: true, refusing: true} // nothing is made ready for another process
 	switch m, ok := v.(Carrier); {
-	case s.enc.mode == byReflection:
-		_, _ = s.enc.appendReflected(&c, nil, v)
+	case e.mode == byReflection:
+		_, _ = e.appendReflected(&c, nil, v)
+	case e.mode == byPacker:
+		_, _ = v.(Packer).Pack(nil, &c)
+		if m, ok := v.(interface{ Carry(c *Cargo) error }); ok {
+			_ = m.Carry(&c)
+		}
 	case ok:
 		_ = m.Carry(&c)
 	}

@@ -19,6 +19,14 @@ type Message interface {
 	msgp.Sizer
 }
 
+// A Vetted is a Message whose UnmarshalMsg looks itself whether what it reads announces no more elements than can follow, and
+// reads no byte twice. The engine looks for all others, if their type has slices, maps or any.
+type Vetted interface {
+	Message
+	// Vetted does nothing.
+	Vetted()
+}
+
 // Raw is a message of bytes without a codec: what Reserve and Lease handle in place. A Send copies it, and a Receive
 // appends to it from its beginning, so that a buffer is used again.
 type Raw []byte
@@ -37,6 +45,15 @@ type encoding struct {
 	plan  *carry.Plan
 	// check: generated methods make room for as many elements as the message announces, so it is looked through before.
 	check bool
+}
+
+// A Bounded message's UnmarshalMsg makes room only for as many elements as there are bytes left, and goes only as deep as
+// codec.MaxDepth, also if the bytes change while it reads them: so it decodes out of the sender's memory, where other messages with
+// slices or maps are copied and looked through before. corechan gen writes such methods, and says so by BoundedMsg, which does nothing;
+// its parameter is T's own type, so that a struct does not have it from one that it embeds.
+type Bounded[T any] interface {
+	Message
+	BoundedMsg(*T)
 }
 
 // announces reports whether a message of type t may announce how many elements follow: it has slices, maps, or what may be
@@ -73,6 +90,8 @@ const (
 	byMethods mode = iota
 	// byCarrier: T has generated methods, and carries something.
 	byCarrier
+	// byPacker: T is a Packer.
+	byPacker
 	// asRaw: T is Raw.
 	asRaw
 	// byReflection: by the codec.
@@ -97,15 +116,21 @@ func encodingOf[T any]() (*encoding, error) {
 	}
 	e := &encoding{codec: codecMsgp}
 	var v *T
+	_, vetted := any(v).(Vetted)
 	switch any(v).(type) {
 	case *Raw:
 		e.codec, e.mode = codecRaw, asRaw
+	case Packer:
+		e.mode, e.check = byPacker, true
 	case Carrier:
-		e.mode, e.check = byCarrier, announces(t, map[reflect.Type]bool{})
+		e.mode, e.check = byCarrier, !vetted && announces(t, map[reflect.Type]bool{})
 	case Message:
-		e.check = announces(t, map[reflect.Type]bool{})
+		e.check = !vetted && announces(t, map[reflect.Type]bool{})
 	default:
 		return encodingBy[T](msgpack.Codec{})
+	}
+	if _, ok := any(v).(Bounded[T]); ok {
+		e.check = false
 	}
 	first, _ := encodings.LoadOrStore(encodingKey{t, ""}, e)
 	return first.(*encoding), nil
@@ -181,6 +206,9 @@ func mayDecode[T any](e *Engine) error {
 // useSender makes the end one of messages of type T, if that fits the channel; else the channel ends.
 func useSender[T any](s *sendEnd) error {
 	enc, err := encodingNamed[T](s.p.engine(), s.codec)
+	if s.codec == "" && s.ended.Load() != nil { // nothing is encoded
+		enc, err = encodingOf[T]()
+	}
 	if err != nil {
 		err = fmt.Errorf("channel %q: %w", s.name, err)
 		_ = s.close(&ChannelError{Code: CodeCodec, Text: err.Error()})
@@ -192,7 +220,7 @@ func useSender[T any](s *sendEnd) error {
 
 func (s *sendEnd) setEncoding(enc *encoding) {
 	s.enc, s.codec = enc, enc.codec
-	s.plain = enc.mode == byMethods && !s.once && s.pair == nil && s.into == nil && !s.p.intercepted
+	s.plain = enc.mode == byMethods && !s.once && s.pair == nil && s.into.Load() == nil && !s.p.intercepted
 }
 
 // useReceiver is as useSender.

@@ -97,6 +97,7 @@ type Engine struct {
 	polled   int                 // ports that a loop polls
 	service  *netpoll.Loop       // watches sockets
 	users    int                 // of service
+	trims    trims               // done by service
 	idle     chan struct{}       // closed when the last session has gone, while closing
 }
 
@@ -234,6 +235,7 @@ func (e *Engine) unused() (service *netpoll.Loop, loops *netpoll.Group) {
 	}
 	if e.users == 0 {
 		service, e.service = e.service, nil
+		e.trims = trims{}
 	}
 	if e.polled == 0 {
 		loops, e.loops = e.loops, nil

@@ -32,6 +32,10 @@ func (f *foreign) close() {
 
 // start moves bytes between the stream and the ends that stay here.
 func (f *foreign) start(s *sendEnd, r *recvEnd) {
+	if own, ok := f.value.(*StreamReader); ok { // one that was partly read
+		next := own.succeed()
+		f.r, f.closer = next, next
+	}
 	var out, in sync.WaitGroup
 	if r != nil {
 		in.Go(func() { f.pumpIn(r) })

@@ -15,7 +15,7 @@ func forward(from *recvEnd, to *sendEnd) {
 	defer cancel()
 	to.onEnd(cancel)
 	to.watch()
-	_, err := forwardUntil(ctx, from, to)
+	_, err := forwardUntil(ctx, from, to, (*givenEnd)(from).next)
 	if ended := to.err(); ended != nil && !errors.Is(err, io.EOF) {
 		_ = from.close(ended) // the receiver wants no more
 		return
@@ -27,11 +27,11 @@ func forward(from *recvEnd, to *sendEnd) {
 	_ = from.close(err)
 }
 
-// forwardUntil moves messages until an error, and returns how many.
-func forwardUntil(ctx context.Context, from *recvEnd, to *sendEnd) (n int64, err error) {
+// forwardUntil moves messages until an error, and returns how many. next is from's.
+func forwardUntil(ctx context.Context, from *recvEnd, to *sendEnd, next nextFunc) (n int64, err error) {
 	var buf []byte
 	for ; ; n++ {
-		payload, l, err := from.next(ctx)
+		payload, l, err := next(ctx)
 		if err != nil {
 			return n, err
 		}
@@ -42,6 +42,8 @@ func forwardUntil(ctx context.Context, from *recvEnd, to *sendEnd) (n int64, err
 		}
 	}
 }
+
+type nextFunc func(ctx context.Context) ([]byte, letter, error)
 
 // forward sends a message as it came, with what it carries.
 func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) error {
@@ -60,6 +62,7 @@ func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) erro
 		}
 		for i := range came.items {
 			if err := c.pass(&came.items[i]); err != nil {
+				c.abandon()
 				came.drop()
 				return err
 			}
@@ -78,7 +81,7 @@ func (s *sendEnd) forward(ctx context.Context, payload []byte, came *Cargo) erro
 
 // link says what the end's link carries.
 func (s *sendEnd) link() (within, descriptors bool) {
-	if s.into != nil {
+	if s.into.Load() != nil {
 		return true, s.p.link.Descriptors
 	}
 	_, within = s.p.owner.(pipeEnd)
@@ -111,8 +114,12 @@ func (c *Cargo) pass(it *item) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.addValue(v, typeReadWriteCloser, it.ref)
-		return err
+		if _, err = c.addValue(v, typeReadWriteCloser, it.ref); err != nil {
+			closeValue(v)
+			return err
+		}
+		c.items[len(c.items)-1].made = true
+		return nil
 	}
 	_, err := c.add(out)
 	return err

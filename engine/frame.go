@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -98,6 +99,14 @@ const (
 	maxTextLen = 1024
 )
 
+// readText returns the text of a CLOSE, RESET or GOAWAY, as UTF-8 whatever it is, and whether it has the right size.
+func readText(payload []byte) (text string, ok bool) {
+	if len(payload) > maxTextLen {
+		return "", false
+	}
+	return strings.ToValidUTF8(string(payload), "\uFFFD"), true
+}
+
 // OPEN's payload: codec length u8, codec, name length u8, name, and the header where there is one.
 
 func openSize(codec, name, header string) int { return 2 + len(codec) + len(name) + len(header) }
@@ -129,8 +138,9 @@ func readOpen(b []byte) (codec, name string, rest []byte, err error) {
 	return codec, name, rest, nil
 }
 
-// cutText shortens a reason's text to what a frame may carry, at a rune.
+// cutText makes a reason's text what a frame may carry: UTF-8, and cut at a rune.
 func cutText(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= maxTextLen {
 		return s
 	}

@@ -134,6 +134,11 @@ func (r Receiver[T]) Header() Header {
 
 type headerKey struct{}
 
+// WithHeader returns a context from which HeaderFrom returns h: for who calls handlers of its own.
+func WithHeader(ctx context.Context, h Header) context.Context {
+	return context.WithValue(ctx, headerKey{}, h)
+}
+
 // HeaderFrom returns the header of the message that a handler was called with; nil if there was none.
 func HeaderFrom(ctx context.Context) Header {
 	h, _ := ctx.Value(headerKey{}).(Header)

@@ -190,3 +190,93 @@ func TestAnUnbufferedChannelIsARendezvous(t *testing.T) {
 	check(t, r.Close())
 	wantErr(t, get(t, sent), engine.ErrCanceled)
 }
+
+// The answer of a Call is a message like any other.
+func TestInterceptorsSeeTheAnswersOfCalls(t *testing.T) {
+	ctx := watchdog(t)
+	eng := newEngine(t, engine.Config{Interceptors: []engine.Interceptor{{
+		Send: func(_ context.Context, m *engine.Passing) error {
+			if o, ok := m.Message.(*order); ok {
+				m.Header["n"] = fmt.Sprint(o.ID)
+			}
+			return nil
+		},
+		Receive: func(_ context.Context, m *engine.Passing) error {
+			if m.Header["n"] == "14" {
+				return errors.New("unwanted")
+			}
+			return nil
+		},
+	}}})
+	a, b := pair(t, &inmem.Options{Engine: eng})
+	s, r := channelOf[ask](t, a, b, "x")
+	over := result(func() error {
+		for q, err := range r.All(ctx) {
+			if err == nil {
+				err = q.Reply.Send(ctx, &order{ID: q.ID + 1})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for id := range uint64(20) {
+		n, err := callOnce(t, s, id)
+		if unwanted := err != nil && strings.Contains(err.Error(), "unwanted"); unwanted != (id == 13) || n != id+1 {
+			t.Error(id, n, err)
+		}
+	}
+	check(t, s.Close())
+	check(t, get(t, over))
+}
+
+// What a message carries that an interceptor refuses is refused too, also where somebody has closed some of it.
+func TestWhatAnInterceptorRefusesTakesWithItWhatItCarries(t *testing.T) {
+	ctx := watchdog(t)
+	eng := newEngine(t, engine.Config{Interceptors: []engine.Interceptor{{
+		Receive: func(_ context.Context, m *engine.Passing) error {
+			_ = m.Message.(*ask).Reply.Close()
+			return errors.New("unwanted")
+		},
+	}}})
+	a, b := pair(t, &inmem.Options{Engine: eng})
+	s, r := channelOf[ask](t, a, b, "x")
+	fills, reply := engine.Pipe[order]()
+	more, out := engine.Pipe[order]()
+	check(t, s.Send(ctx, &ask{Reply: reply, More: more}))
+	if err := r.Receive(ctx, new(ask)); err == nil {
+		t.Error("it was received")
+	}
+	wantErr(t, fills.Receive(ctx, new(order)), io.EOF)
+	var err error
+	for err == nil {
+		err = out.Send(ctx, new(order))
+	}
+	wantErr(t, err, engine.ErrRefused)
+}
+
+// Serve does not leave a channel behind that nobody receives from: an interceptor's error ends it.
+func TestServeEndsTheChannelOfAMessageThatAnInterceptorRefuses(t *testing.T) {
+	v := startServing(t, engine.Config{Interceptors: []engine.Interceptor{{
+		Receive: func(_ context.Context, m *engine.Passing) error {
+			if q, ok := m.Message.(*ask); ok && q.ID == 14 {
+				return errors.New("unwanted")
+			}
+			return nil
+		},
+	}}}, answer)
+	s := must(engine.Open[ask](watchdog(t), v.dial(t), "asks"))
+	if n, err := callOnce(t, s, 1); n != 2 || err != nil {
+		t.Error(n, err)
+	}
+	_, err := callOnce(t, s, 14)
+	wantErr(t, err, engine.ErrRefused)
+	for err = nil; err == nil; {
+		_, err = callOnce(t, s, 1)
+	}
+	if !strings.Contains(err.Error(), "unwanted") {
+		t.Error(err)
+	}
+	check(t, v.ln.Close())
+}

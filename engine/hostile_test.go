@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/ring"
 )
 
@@ -328,6 +329,15 @@ var violations = []struct {
 	{"a descriptor without one", []frame{tabled(1, line(1, 4, 0, 0, 0))}, "attachments"},
 	{"a descriptor that does not come", []frame{with1(tabled(1, line(1, 4, 0, 0, 0)), 1, 0)}, "attachments"},
 	{"a descriptor without an entry", []frame{with1(tabled(1, line(1, 1, 0, 9, 0)), 1, 1)}, "attachments"},
+	{"a duplex of messages", []frame{tabled(1, "\x01\x00\x00\x00\x03\x02"+line(1, 3, 2, 9, 11)[6:])}, "malformed"},
+	{"a duplex that is no stream", []frame{tabled(1, "\x01\x00\x00\x00\x03\x01"+line(1, 3, 0, 9, 11)[6:])}, "malformed"},
+	{"a stream of messages", []frame{tabled(1, "\x01\x00\x00\x00\x02\x02"+line(1, 2, 2, 9, 0)[6:])}, "malformed"},
+	{"a descriptor with a codec", []frame{with1(tabled(1, "\x01\x00\x00\x00\x04\x01"+line(1, 4, 0, 0, 0)[6:]), 1, 1)}, "malformed"},
+	{"a receiver of a channel that never was comes home", []frame{tabled(1, line(1, 2, 0, 9, 100))}, "channel 100"},
+	{"a receiver of the peer's own channel comes home", []frame{tabled(1, line(1, 2, 0, 9, inID))}, "channel 1"},
+	{"a receiver of another codec comes home", []frame{tabled(1, "\x01\x00\x00\x00\x02\x01"+line(1, 2, 0, 9, outID)[6:])}, "codec"},
+	{"a sender of a channel that never was comes home", []frame{tabled(1, line(1, 5, 0, 99, 0))}, "channel 99"},
+	{"a sender of the victim's channel comes home", []frame{tabled(1, line(1, 5, 0, outID, 0))}, "channel 2"},
 	{"a local value from elsewhere", []frame{with1(tabled(1, line(1, 6, 0, 0, 0)), 1, 1)}, "local value"},
 	{"DATA with an attachment", []frame{{
 		typ: frameData, attachments: 1, give: 1, channel: inID, payload: orderPayload,
@@ -502,10 +512,11 @@ func TestFramesThatATolerantReceiverTakes(t *testing.T) {
 	v.works()
 }
 
+// What is no text becomes one: nobody prints what a peer made up.
 func TestTextsOfReasonsMayBeAnyBytes(t *testing.T) {
 	v := newVictim(t, engine.Config{}, nil)
 	v.write(frame{typ: frameClose, channel: inID, arg: 7, payload: "\xff\x00"})
-	if ce := as[*engine.ChannelError](t, v.in.Receive(v.done, new(order))); ce.Code != 7 || ce.Text != "\xff\x00" {
+	if ce := as[*engine.ChannelError](t, v.in.Receive(v.done, new(order))); ce.Code != 7 || ce.Text != "\ufffd\x00" {
 		t.Errorf("%+v", ce)
 	}
 }
@@ -655,7 +666,11 @@ func with1(f frame, attachments uint16, give int) frame {
 // line is an entry of a table.
 func line(ref uint32, kind byte, flags uint16, channel, second uint32) string {
 	b := binary.LittleEndian.AppendUint32(nil, ref)
-	b = append(b, kind, 0)
+	codec := byte(0)
+	if kind == 3 || flags&2 != 0 && kind != 5 {
+		codec = 1 // a byte stream
+	}
+	b = append(b, kind, codec)
 	b = binary.LittleEndian.AppendUint16(b, flags)
 	b = binary.LittleEndian.AppendUint32(b, channel)
 	return string(binary.LittleEndian.AppendUint32(b, second))
@@ -667,4 +682,33 @@ func many(n uint32) (table string) {
 		table += line(i+1, 2, 0, 9+2*i, 0)
 	}
 	return table
+}
+
+// A tiredBell is one whose process is out of descriptors.
+type tiredBell struct{ *engine.ProcessBell }
+
+func (b tiredBell) Take(n int) ([]engine.Attachment, error) {
+	list, err := b.ProcessBell.Take(n)
+	for _, a := range list {
+		_ = a.Close()
+	}
+	return nil, errors.Join(err, fd.ErrExhausted)
+}
+
+// What a message brings is refused with code 5 where there are no descriptors left for it.
+func TestAMessageWithoutItsDescriptorsIsRefusedWithTheLimitsCode(t *testing.T) {
+	a, b := newLinks(t, 1<<14, nil)
+	b.link.Bell = tiredBell{b.bell}
+	h := &hostile{side: a, t: t}
+	sess := b.session(t, newEngine(t, engine.Config{}))
+	h.write(open1(1, "msgpack", "asks"))
+	r := must(engine.Accept[ask](watchdog(t), sess, "asks"))
+	h.write(with1(frame{
+		typ: frameData, channel: 1, arg: 2, payload: line(1, 4, 0, 0, 0) + line(2, 1, 0, 3, 0) + "\x00\xd6\x07\x00\x00\x00\x02\xc0\xc0\xd6\x07\x00\x00\x00\x01\xc0",
+	}, 1, 1))
+	wantErr(t, r.Receive(watchdog(t), new(ask)), fd.ErrExhausted)
+	if f := h.read(); f.typ != frameClose || f.channel != 3 || f.arg != 5 {
+		t.Errorf("%v", f)
+	}
+	check(t, sess.Err())
 }

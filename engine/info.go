@@ -56,7 +56,7 @@ func (p *port) channels(list []ChannelInfo, now int64, lane bool) []ChannelInfo 
 	defer p.mu.Unlock()
 	for _, r := range p.recvs {
 		c := ChannelInfo{
-			ID: r.id, Name: r.name, Direction: Receives, Codec: r.codec, Lane: lane, Credit: -1,
+			ID: r.id.Load(), Name: r.name, Direction: Receives, Codec: r.codec, Lane: lane, Credit: -1,
 			Messages: atomic.LoadUint64(&r.messages), Bytes: atomic.LoadUint64(&r.received), Age: age(now, r.born),
 		}
 		for _, l := range r.inbox[r.first:] {

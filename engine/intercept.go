@@ -5,6 +5,17 @@ import "context"
 // An Interceptor sees what passes through an engine's sessions: see Config.Interceptors. Each field may be nil. Where none is set
 // for sending, or receiving, messages take the path that they always take.
 //
+// Open sees every channel that has a name, lanes too, whatever is sent on it. Send and Receive see messages as values: by Send,
+// Receive, Call, Select, Merge, All, Serve, handlers, and the answers of Calls. They do not see
+//
+//   - slots and leases (Reserve, Commit, Lease): such a message is its bytes, written and read in place, and has no header; nothing
+//     stands in between, which is what they are for;
+//   - the pieces of byte streams, which mean nothing one by one;
+//   - what a hop, or Copy between channels of one codec, passes on without decoding it; the processes at the ends see it;
+//   - what does not leave the process through a Pipe.
+//
+// All of these but the last are counted: see Session.Channels.
+//
 // The functions are called by the goroutine that opens, accepts, sends or receives, several at once; they must not use the
 // channel themselves.
 type Interceptor struct {
@@ -13,7 +24,8 @@ type Interceptor struct {
 	Open func(ctx context.Context, o *Opening) error
 	// Send is called before a message is encoded. An error is Send's.
 	Send func(ctx context.Context, m *Passing) error
-	// Receive is called after a message was decoded. An error is Receive's; the message is lost, and the channel goes on.
+	// Receive is called after a message was decoded. An error is Receive's: the message is lost, what it carries is refused,
+	// and the channel goes on. With Handle and Serve it ends the channel, as an error of the handler does.
 	Receive func(ctx context.Context, m *Passing) error
 }
 
@@ -83,6 +95,7 @@ func (r *recvEnd) interceptReceive(ctx context.Context, v any, h Header) error {
 	for i := range sess.eng.cfg.Interceptors {
 		if f := sess.eng.cfg.Interceptors[i].Receive; f != nil {
 			if err := f(ctx, &m); err != nil {
+				r.enc.refuse(v)
 				return err
 			}
 		}

@@ -99,6 +99,9 @@ func (o *laneOffer) end(err error) {
 // channels, and its receiver waits for nothing else. It waits for the peer to take the lane, which the peer does as
 // soon as it waits for anything on the session; it need not have accepted the channel.
 //
+// A lane's messages carry nothing but a header: channels, streams and descriptors in them are refused with errors.ErrUnsupported,
+// and so is Call, as what they bring would belong to the session. Use Open for these.
+//
 // The errors are those of Open, the context's, and those of making a ring.
 func OpenLane[T any](ctx context.Context, s *Session, name string, o *LaneOptions) (Sender[T], error) {
 	enc, err := encodingOf[T]()

@@ -26,6 +26,9 @@ type Link struct {
 	Flush func()
 	// Cork, if set, has the link hold back what is sent until it is called with false, within one turn of a loop.
 	Cork func(bool)
+	// NoSpin says that what the ring is filled by are goroutines of this process, whose processor a spin would hold: Hybrid
+	// sleeps at once then.
+	NoSpin bool
 	// Lanes makes rings of their own for channels; nil if the transport has none.
 	Lanes Lanes
 	// Descriptors says that the bell carries descriptors: the peer is on this machine.
@@ -88,7 +91,7 @@ type Bell interface {
 	Notify(f func())
 	// Drain takes the rings that came, without waiting. It returns ErrPeerGone if the peer is gone.
 	Drain() error
-	// Give hands attachments to the peer, who Takes them in this order. On success they are the bell's.
+	// Give hands attachments to the peer, who Takes them in this order. On success they are the bell's; the slice is not kept.
 	Give([]Attachment) error
 	// Take returns n attachments that the peer gave, for the caller to own. They were given before the frame that
 	// speaks of them, so it does not wait: if they are not there, the peer violates the protocol.

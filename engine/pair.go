@@ -105,7 +105,8 @@ func (q *pair) settleHere() {
 	tx := newPort(pipeLink(a, b, bellA), pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
 	rx := newPort(pipeLink(b, a, bellB), pipeEnd{}, newSpinner(Hybrid, 0, new(spinners)))
 	q.s.p, q.s.id = tx, 1
-	q.r.p, q.r.id = rx, 1
+	q.r.p = rx
+	q.r.id.Store(1)
 	tx.addSend(q.s)
 	rx.addRecv(q.r)
 	q.state.Store(pairSettled)

@@ -125,13 +125,13 @@ func (p *port) next(ctx context.Context, want *recvEnd) ([]byte, error) {
 			return nil, err
 		}
 		kind, channel, arg := readHeader(frame)
-		if want != nil && kind == kindData && channel == want.id && arg == 0 {
+		if want != nil && kind == kindData && channel == want.id.Load() && arg == 0 && want.queued.Load() == 0 {
 			if err := want.account(len(frame)); err != nil {
 				return nil, p.broken(err)
 			}
 			return frame[HeaderSize:], nil
 		}
-		if want != nil && frameType(kind) == frameData && channel == want.id && want.queued.Load() == 0 {
+		if want != nil && frameType(kind) == frameData && channel == want.id.Load() && want.queued.Load() == 0 {
 			payload, err := p.nextWithMore(want, unpackHeader(kind, channel, arg), frame)
 			if err != nil {
 				return nil, p.broken(err)
@@ -152,12 +152,11 @@ func (p *port) next(ctx context.Context, want *recvEnd) ([]byte, error) {
 
 // nextWithMore is next for a message with a table, or one that is its channel's last.
 func (p *port) nextWithMore(want *recvEnd, h header, frame []byte) ([]byte, error) {
-	cargo, payload, err := p.unpack(h, frame[HeaderSize:], want.codec)
-	if err != nil {
+	if err := want.account(len(frame)); err != nil {
 		return nil, err
 	}
-	if err := want.account(len(frame)); err != nil {
-		cargo.drop()
+	cargo, payload, err := p.unpack(h, frame[HeaderSize:], want.codec)
+	if err != nil {
 		return nil, err
 	}
 	want.arrived = cargo

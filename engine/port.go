@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,8 +66,9 @@ type port struct {
 	err      error
 	recvs    map[uint32]*recvEnd
 	sends    map[uint32]*sendEnd
-	due      []controller         // ends with a control frame to send
-	unread   map[*Cargo]time.Time // see expire.go
+	homes    map[*recvEnd]struct{} // joined with their Senders: see home.go
+	due      []controller          // ends with a control frame to send
+	unread   map[*Cargo]time.Time  // see expire.go
 	sweeping bool
 	tornDown bool
 
@@ -77,6 +80,8 @@ type port struct {
 	single, intercepted bool
 	// bye is the GOAWAY that whoever has the tx token has yet to send.
 	bye atomic.Pointer[control]
+	// giving is memory for what goes to the bell. Under the tx token.
+	giving []Attachment
 	// spaceFor is the channel for whose message the holder of the tx token waits, if it is for one. Under the tx token.
 	spaceFor *sendEnd
 	// handling: a handler runs, and messages for handlers wait in their channels' inboxes; backlog has those channels.
@@ -84,7 +89,7 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 624]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 656]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -170,7 +175,7 @@ func (p *port) fence() {
 
 // addRecv, addSend, removeRecv and removeSend keep the maps, and count what is open. Called with mu held.
 func (p *port) addRecv(r *recvEnd) {
-	p.recvs[r.id] = r
+	p.recvs[r.id.Load()] = r
 	p.open.Add(1)
 }
 
@@ -180,8 +185,8 @@ func (p *port) addSend(s *sendEnd) {
 }
 
 func (p *port) removeRecv(r *recvEnd) {
-	if p.recvs[r.id] == r {
-		delete(p.recvs, r.id)
+	if id := r.id.Load(); p.recvs[id] == r {
+		delete(p.recvs, id)
 		p.closedOne()
 	}
 }
@@ -237,14 +242,20 @@ func (p *port) fail(err error) {
 	}
 	p.err = err
 	p.attend(attFailed)
-	for _, r := range p.recvs {
-		r.end(err)
+	for _, ends := range [...]iter.Seq[*recvEnd]{maps.Values(p.recvs), maps.Keys(p.homes)} {
+		for r := range ends {
+			r.end(err)
+			if r.near != nil {
+				r.near.end(err)
+			}
+		}
 	}
 	for _, s := range p.sends {
 		s.end(err)
 	}
 	clear(p.recvs)
 	clear(p.sends)
+	clear(p.homes)
 	for _, c := range p.due {
 		if d, ok := c.(dropper); ok {
 			d.drop()

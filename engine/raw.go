@@ -40,6 +40,9 @@ func (s Sender[T]) Reserve(ctx context.Context, n int) (Slot, error) {
 		}
 	}
 	b, err := s.end.reserve(ctx, n)
+	if err == errCameHome { //nolint:errorlint // never wrapped
+		return s.end.slotInto(ctx, n)
+	}
 	if err != nil {
 		return Slot{}, err
 	}
@@ -59,6 +62,13 @@ func (s Slot) Commit(n int) error {
 		return ErrSlot
 	}
 	s.end.slot = nil
+	if s.end.slotOf != nil {
+		return s.end.slotOf.sendInto(context.Background(), &Cargo{}, nil, s.b[:n], 0)
+	}
+	if s.end.once {
+		s.end.commitAs(n, kindData|flagLast<<8, 0)
+		return nil
+	}
 	s.end.commit(n)
 	return nil
 }
@@ -69,7 +79,9 @@ func (s Slot) Abort() error {
 		return ErrSlot
 	}
 	s.end.slot = nil
-	s.end.abort()
+	if s.end.slotOf == nil {
+		s.end.abort()
+	}
 	return nil
 }
 

@@ -24,7 +24,6 @@ type loopReader struct {
 // readOn is runOn for such a link. Called with the rx token held.
 func (p *port) readOn(loop *netpoll.Loop, eng *Engine) error {
 	lr := &loopReader{p: p, eng: eng, loop: loop}
-	p.bell.Notify(lr.nudge)
 	lr.mu.Lock() // until the registration is known
 	defer lr.mu.Unlock()
 	var err error
@@ -35,6 +34,7 @@ func (p *port) readOn(loop *netpoll.Loop, eng *Engine) error {
 		eng.leaveLoop()
 		return fmt.Errorf("engine: %w", err)
 	}
+	p.bell.Notify(lr.nudge)
 	lr.nudge() // what came before is read too
 	return nil
 }

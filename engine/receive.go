@@ -14,7 +14,7 @@ import (
 // A recvEnd is the receiving end of a channel.
 type recvEnd struct {
 	p     *port
-	id    uint32
+	id    atomic.Uint32
 	name  string
 	codec string
 	// window is the credit that the sender has when nothing is unread; 0 without flow control.
@@ -42,10 +42,13 @@ type recvEnd struct {
 	granting  uint64   // of due, what is being granted
 	resetting *control // the RESET that is due
 	queuedCtl bool
-	near      *sendEnd // its Sender, where that came home; then room and held are its window
-	room      uint64
-	held      uint64
-	handler   func(payload []byte, c *Cargo, err error)
+	// near is its Sender, where both are in this process as one came home; then room and held are its window, once it is joined.
+	near    *sendEnd
+	room    uint64
+	held    uint64
+	last    error // how near has ended, before r was joined with it
+	joined  atomic.Bool
+	handler func(payload []byte, c *Cargo, err error)
 
 	// waiting: on port.backlog. Under the rx token.
 	waiting bool
@@ -64,15 +67,16 @@ type recvEnd struct {
 	// gathered is set once somebody has waited for the channel together with others.
 	gathered atomic.Pointer[gathered]
 
-	_ [384 - 312]byte // as in port
+	_ [384 - 336]byte // as in port
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
 	r := &recvEnd{
-		p: p, id: id, name: name, codec: codec, window: uint64(window), changed: make(chan struct{}, 1), key: newKey(),
+		p: p, name: name, codec: codec, window: uint64(window), changed: make(chan struct{}, 1), key: newKey(),
 		maxFrame: HeaderSize + int(maxMessage),
 	}
 	r.granted.Store(uint64(window))
+	r.id.Store(id)
 	return r
 }
 
@@ -86,6 +90,9 @@ type letter struct {
 	cost  uint64                     // in credit
 }
 
+// held is what a letter costs of the bound within a process.
+func (l *letter) held() uint64 { return uint64(l.buf.Len()) + HeaderSize }
+
 // next returns the payload of the next message: in the ring, direct, with the rx token held; or in the letter's buffer. done
 // gives either back.
 func (r *recvEnd) next(ctx context.Context) (payload []byte, l letter, err error) {
@@ -95,13 +102,18 @@ func (r *recvEnd) next(ctx context.Context) (payload []byte, l letter, err error
 	if payload := r.fast(); payload != nil {
 		return payload, l, nil
 	}
-	return r.nextSlow(ctx)
+	return r.nextSlow(ctx, r)
 }
 
-// nextSlow is next where fast found nothing.
-func (r *recvEnd) nextSlow(ctx context.Context) (payload []byte, l letter, err error) {
+// nextSlow is next where fast found nothing. c is the end itself, or for a forwarder the end as one that was given away.
+func (r *recvEnd) nextSlow(ctx context.Context, c condition) (payload []byte, l letter, err error) {
 	p := r.p
+	_, user := c.(*recvEnd)
 	for {
+		if user && r.given.Load() {
+			r.wake() // it may have been the forwarder's
+			return nil, l, errGiven
+		}
 		if r.queued.Load() != 0 {
 			if l, err := r.take(); l.buf != nil || err != nil {
 				if err != nil {
@@ -112,7 +124,7 @@ func (r *recvEnd) nextSlow(ctx context.Context) (payload []byte, l letter, err e
 		}
 		if p.rx.try() {
 			if r.queued.Load() == 0 {
-				payload, err = p.poll(ctx, r, r)
+				payload, err = p.poll(ctx, c, r)
 				if payload != nil {
 					return payload, r.takeArrived(), nil
 				}
@@ -120,7 +132,7 @@ func (r *recvEnd) nextSlow(ctx context.Context) (payload []byte, l letter, err e
 			p.giveRx()
 		} else {
 			var direct bool
-			payload, direct, err = p.await(ctx, r, r)
+			payload, direct, err = p.await(ctx, c, r)
 			if direct {
 				return payload, r.takeArrived(), nil
 			}
@@ -157,7 +169,7 @@ func (r *recvEnd) fast() []byte {
 				break
 			}
 			kind, channel, arg := readHeader(frame)
-			if kind != kindData || channel != r.id || arg != 0 || !r.charge(len(frame)) {
+			if kind != kindData || channel != r.id.Load() || arg != 0 || !r.charge(len(frame)) {
 				break
 			}
 			if n != p.spin.rounds || p.spin.lulled {
@@ -220,15 +232,18 @@ func (r *recvEnd) charge(frame int) bool {
 
 // account checks a message against the limits. Called with the rx token held, for one that is read in place.
 func (r *recvEnd) account(frame int) error {
+	if r.maxFrame == 0 {
+		return violation("DATA for channel %d, which has come home", r.id.Load())
+	}
 	if frame > r.maxFrame {
-		return &ProtocolError{What: "DATA for channel " + strconv.Itoa(int(r.id)), Err: &LimitError{
+		return &ProtocolError{What: "DATA for channel " + strconv.Itoa(int(r.id.Load())), Err: &LimitError{
 			What: "bytes a message", Got: uint64(frame - HeaderSize), Limit: uint64(r.maxFrame - HeaderSize),
 		}}
 	}
 	n := uint64(ring.Stride(frame))
 	if r.window != 0 {
 		if r.received >= r.granted.Load() {
-			return violation("channel %d was sent more than its credit", r.id)
+			return violation("channel %d was sent more than its credit", r.id.Load())
 		}
 		r.owedHere += n
 	}
@@ -248,6 +263,11 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	}
 	p.mu.Unlock()
 
+	if r != nil { // before the table, which may say that the channel itself comes home
+		if err := r.account(frame); err != nil {
+			return err
+		}
+	}
 	cargo, payload, err := p.unpack(h, payload, codec)
 	if err != nil {
 		return err
@@ -255,10 +275,6 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	if r == nil {
 		cargo.drop()
 		return p.unknown(h)
-	}
-	if err := r.account(frame); err != nil {
-		cargo.drop()
-		return err
 	}
 	if handler != nil && p.mayHandle(r) {
 		p.handle(r, handler, payload, cargo)
@@ -283,6 +299,9 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	}
 	r.inbox = append(r.inbox, l)
 	r.queued.Add(1)
+	if r.joined.Load() {
+		r.held += l.held()
+	}
 	if cargo != nil {
 		p.keepUnread(cargo)
 	}
@@ -300,18 +319,16 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 
 // closed handles CLOSE: the sender has ended the channel.
 func (p *port) closed(h header, payload []byte) error {
-	if h.flags != 0 || h.attachments != 0 || len(payload) > maxTextLen {
+	text, ok := readText(payload)
+	if h.flags != 0 || h.attachments != 0 || !ok {
 		return violation("CLOSE for channel %d is malformed", h.channel)
 	}
-	text := string(payload)
 	p.mu.Lock()
 	r := p.recvs[h.channel]
 	var handler func([]byte, *Cargo, error)
 	if r != nil {
-		p.removeRecv(r)
-		r.end(endOf(Code(h.arg), text))
+		p.senderEnded(r, endOf(Code(h.arg), text))
 		handler = r.handler
-		p.over()
 	}
 	p.mu.Unlock()
 	if r == nil {
@@ -342,8 +359,34 @@ func (r *recvEnd) wake() {
 	}
 }
 
-func (r *recvEnd) met() bool               { return r.queued.Load() != 0 }
+// A recvEnd is the condition of its user's Receive, which ends when the end is given away meanwhile.
+func (r *recvEnd) met() bool               { return r.queued.Load() != 0 || r.given.Load() }
 func (r *recvEnd) signal() <-chan struct{} { return r.changed }
+
+// A givenEnd is an end that was given away: the condition of its forwarder.
+type givenEnd recvEnd
+
+func (r *givenEnd) met() bool               { return r.queued.Load() != 0 }
+func (r *givenEnd) signal() <-chan struct{} { return r.changed }
+
+// next is recvEnd.next for the forwarder.
+func (r *givenEnd) next(ctx context.Context) (payload []byte, l letter, err error) {
+	end := (*recvEnd)(r)
+	if err := ctx.Err(); err != nil {
+		return nil, l, err
+	}
+	if payload := end.fast(); payload != nil {
+		return payload, l, nil
+	}
+	return end.nextSlow(ctx, r)
+}
+
+// giveAway leaves the end to a forwarder: who waits for a message of it hears of that, and takes none any more.
+func (r *recvEnd) giveAway() {
+	r.given.Store(true)
+	r.wake()
+	r.p.kick()
+}
 
 // take takes the next message out of the inbox, or returns why there will be none, or nothing.
 func (r *recvEnd) take() (letter, error) {
@@ -371,9 +414,11 @@ func (r *recvEnd) take() (letter, error) {
 		r.inbox, r.first = r.inbox[:n], 0
 	}
 	left := r.queued.Add(-1)
-	if r.near != nil {
-		r.held -= uint64(l.buf.Len()) + HeaderSize
-		r.near.wake()
+	if r.joined.Load() {
+		r.held -= l.held()
+		if r.near != nil {
+			r.near.wake()
+		}
 	}
 	var owed uint64
 	if r.window != 0 && r.ended == nil {
@@ -401,6 +446,17 @@ func (r *recvEnd) grant(n uint64) {
 	p.sendControl(r, &r.queuedCtl)
 }
 
+// isClosed reports whether this side has closed the end.
+func (r *recvEnd) isClosed() bool {
+	p, _ := r.settled()
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return r.closed
+}
+
 // close says that this side wants no more. It does not block. Messages that were not received are lost.
 func (r *recvEnd) close(reason error) error {
 	p := r.p
@@ -414,8 +470,9 @@ func (r *recvEnd) close(reason error) error {
 		return errClosed
 	}
 	r.closed = true
-	over := r.ended != nil || r.near != nil
+	over := r.ended != nil || r.joined.Load()
 	if r.near != nil {
+		delete(p.homes, r)
 		r.near.end(&ChannelError{Code: code, Text: text})
 	}
 	unread := r.inbox[r.first:]
@@ -431,7 +488,7 @@ func (r *recvEnd) close(reason error) error {
 		r.ended = errClosed
 	} else {
 		r.end(errClosed)
-		r.resetting = &control{h: header{typ: frameReset, channel: r.id, arg: uint32(code)}, payload: text}
+		r.resetting = &control{h: header{typ: frameReset, channel: r.id.Load(), arg: uint32(code)}, payload: text}
 	}
 	p.removeRecv(r)
 	p.mu.Unlock()
@@ -457,7 +514,7 @@ func (r *recvEnd) nextControl() (control, bool) {
 			r.granting = min(r.due, 1<<30)
 			r.granted.Add(r.granting) // before the sender can know
 		}
-		return control{h: header{typ: frameCredit, channel: r.id, arg: uint32(r.granting)}}, true
+		return control{h: header{typ: frameCredit, channel: r.id.Load(), arg: uint32(r.granting)}}, true
 	}
 	r.queuedCtl = false
 	return control{}, false

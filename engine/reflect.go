@@ -42,7 +42,11 @@ func (v Carried[T]) carryOut(c *Cargo) (uint32, error) {
 	if isNil(v.V) {
 		return 0, nil
 	}
-	return c.addValue(v.V, reflect.TypeFor[T](), 0)
+	ref, err := c.addValue(v.V, reflect.TypeFor[T](), 0)
+	if err == nil && v.Gift {
+		c.gift(v.V)
+	}
+	return ref, err
 }
 
 func (s *Sender[T]) carryIn(c *Cargo, ref uint32) error   { s.ref = ref; return s.Carry(c) }

@@ -50,4 +50,4 @@ func (c *metCondition) met() bool {
 	s := (*sendEnd)(c)
 	return s.taken() || s.ended.Load() != nil
 }
-func (c *metCondition) signal() <-chan struct{} { return c.changed }
+func (c *metCondition) signal() <-chan struct{} { return c.changed.signal() }

@@ -122,7 +122,7 @@ func pick(from []Choice) (int, letter, error) {
 			served := r.lastServed()
 			last = max(last, served)
 			p, given := r.settled()
-			if !given && (p == nil || r.queued.Load() == 0) {
+			if !given && (p == nil || !r.met()) {
 				continue
 			}
 			if best < 0 || served < at {
@@ -265,7 +265,7 @@ func (s *source) each(f func(r *recvEnd) bool) {
 
 func (s *source) met() (met bool) {
 	s.each(func(r *recvEnd) bool {
-		met = r.queued.Load() != 0
+		met = r.met()
 		return !met
 	})
 	return met
@@ -386,9 +386,13 @@ func (p *port) sip(ctx context.Context, c condition) error {
 
 // nextFor is next for the condition that a poller waits for.
 func (p *port) nextFor(ctx context.Context, c condition, want *recvEnd) ([]byte, error) {
-	switch c.(type) {
+	switch c := c.(type) {
 	case *source, *mergePort:
 		return nil, p.sip(ctx, c)
+	case *recvEnd:
+		if c.given.Load() {
+			want = nil // it is the forwarder's
+		}
 	}
 	return p.next(ctx, want)
 }

@@ -30,7 +30,10 @@ type sendEnd struct {
 	key   uint32      // by which messages refer to it
 	born  int64       // as recvEnd's
 	meet  *rendezvous // of an unbuffered channel
-	into  *recvEnd    // it came home: see home.go
+	// into is where its messages go within this process, once one of the ends came home: see home.go.
+	into atomic.Pointer[recvEnd]
+	// from is what a forwarder sends on it. Constant.
+	from *recvEnd
 	// given: it was given away and belongs to a forwarder.
 	given atomic.Bool
 	// by is when the answer is wanted, in Unix nanoseconds; 0: whenever. A call's has here how many microseconds there are.
@@ -39,25 +42,25 @@ type sendEnd struct {
 	// Under the tx token.
 	sent     uint64
 	messages uint64
-	slot     *byte // the slot that is held
+	slot     *byte    // the slot that is held
+	slotOf   *sendEnd // this is no end, but the slot of one that came home: see slotInto
 
 	granted atomic.Uint64
 	wanting atomic.Uint64             // a sender waits until more than this is granted
 	ended   atomic.Pointer[error]     // why nothing can be sent any more
-	changed chan struct{}             // granted or ended changed
+	changed waker                     // granted or ended changed
 	atEnd   atomic.Pointer[[]*func()] // copied on writing
 
 	// Under port.mu.
 	queued  bool
-	closed  bool     // by this side
-	closing *control // the CLOSE that is due
-	opening *control // the OPEN that is due; the end has no id, and is not in port.sends, until it is written
-
-	_ [256 - 232]byte // as in port
+	closed  bool       // by this side
+	closing *control   // the CLOSE that is due
+	leaving *laneFrame // the CLOSE of the channel that it was, if it is due
+	opening *control   // the OPEN that is due; the end has no id, and is not in port.sends, until it is written
 }
 
 func newSendEnd(p *port, id uint32, name string, maxMessage int) *sendEnd {
-	s := &sendEnd{p: p, id: id, name: name, maxMessage: maxMessage, changed: make(chan struct{}, 1), key: newKey()}
+	s := &sendEnd{p: p, id: id, name: name, maxMessage: maxMessage, key: newKey()}
 	s.granted.Store(math.MaxUint64)
 	return s
 }
@@ -82,11 +85,28 @@ func (s *sendEnd) end(err error) bool {
 	return true
 }
 
-func (s *sendEnd) wake() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
+func (s *sendEnd) wake() { s.changed.wake() }
+
+// A waker is the signal of conditions that hardly anybody waits for: it has a channel only once somebody does. The zero value is
+// ready.
+type waker struct{ c atomic.Pointer[chan struct{}] }
+
+// wake lets one who waits look again.
+func (w *waker) wake() {
+	if c := w.c.Load(); c != nil {
+		signalTo(*c)
 	}
+}
+
+// signal returns the channel. What came before there was one is in it.
+func (w *waker) signal() <-chan struct{} {
+	if c := w.c.Load(); c != nil {
+		return *c
+	}
+	c := make(chan struct{}, 1)
+	c <- struct{}{}
+	w.c.CompareAndSwap(nil, &c)
+	return *w.c.Load()
 }
 
 // because returns why the channel has ended, if that is why a call failed with err, which may be its port's later end.
@@ -147,6 +167,10 @@ func (s *sendEnd) reserveSlow(ctx context.Context, n int) ([]byte, error) {
 		return nil, s.tooLarge(n)
 	}
 	for {
+		if s.into.Load() != nil {
+			p.giveTx()
+			return nil, errCameHome
+		}
 		if p.attention.Load()&(attGone|attFailed|attControl) != 0 {
 			if err := s.lookAround(ctx); err != nil {
 				p.giveTx()
@@ -239,11 +263,17 @@ func (s *sendEnd) commitAs(n int, kind, arg uint32) {
 	atomics.Set(&s.messages, s.messages+1)
 	if kind>>8&flagLast != 0 {
 		p.mu.Lock()
-		s.closed = true
-		s.end(errClosed)
-		p.removeSend(s)
-		p.over()
+		home := s.into.Load() != nil
+		if !home {
+			s.closed = true
+			s.end(errClosed)
+			p.removeSend(s)
+			p.over()
+		}
 		p.mu.Unlock()
+		if home {
+			s.endedInto()
+		}
 	}
 	p.giveTx()
 }
@@ -256,11 +286,12 @@ func (s *sendEnd) abort() {
 
 // close ends the channel for a reason, after everything sent before. It does not block.
 func (s *sendEnd) close(reason error) error {
-	if s.into != nil {
-		return s.closeInto(reason)
-	}
 	p := s.p
 	p.mu.Lock()
+	if s.into.Load() != nil {
+		p.mu.Unlock()
+		return s.closeInto(reason)
+	}
 	if s.closed {
 		p.mu.Unlock()
 		return errClosed
@@ -315,14 +346,14 @@ func (s *sendEnd) sentControl(c control) {
 	s.p.over()
 }
 
-// A creditCondition is met when the channel has credit, or has ended.
+// A creditCondition is met when the channel has credit, or has ended, or is one within this process.
 type creditCondition sendEnd
 
 func (c *creditCondition) met() bool {
 	s := (*sendEnd)(c)
-	return s.ended.Load() != nil || s.granted.Load() > s.wanting.Load()
+	return s.ended.Load() != nil || s.granted.Load() > s.wanting.Load() || s.into.Load() != nil
 }
-func (c *creditCondition) signal() <-chan struct{} { return c.changed }
+func (c *creditCondition) signal() <-chan struct{} { return c.changed.signal() }
 
 // credit handles CREDIT: arg more bytes.
 func (p *port) credit(h header, payload []byte) error {
@@ -346,7 +377,8 @@ func (p *port) credit(h header, payload []byte) error {
 
 // reset handles RESET: the receiver wants no more.
 func (p *port) reset(h header, payload []byte) error {
-	if h.flags != 0 || h.attachments != 0 || len(payload) > maxTextLen {
+	text, ok := readText(payload)
+	if h.flags != 0 || h.attachments != 0 || !ok {
 		return violation("RESET for channel %d is malformed", h.channel)
 	}
 	p.mu.Lock()
@@ -357,7 +389,7 @@ func (p *port) reset(h header, payload []byte) error {
 		p.over()
 	}
 	p.mu.Unlock()
-	reason := &ChannelError{Code: Code(h.arg), Text: string(payload)}
+	reason := &ChannelError{Code: Code(h.arg), Text: text}
 	if s != nil {
 		s.end(reason)
 		return nil

@@ -87,7 +87,7 @@ func serveChannel[T any](ctx context.Context, r Receiver[T], f func(v *T) error)
 			err = f(v)
 		case errors.Is(err, io.EOF):
 			return nil
-		case !errors.Is(err, ErrMalformed):
+		case ctx.Err() != nil:
 			return err
 		}
 		if err != nil {

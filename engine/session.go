@@ -65,6 +65,7 @@ type Session struct {
 	draining atomic.Bool
 
 	running sync.Mutex // while a loop is chosen; before all others
+	locals  sync.Map
 }
 
 // An acceptor waits for a channel of a name.
@@ -96,7 +97,11 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 		values = context.Background()
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(values))
-	s.port = newPort(l, s, newSpinner(eng.cfg.Wait, eng.cfg.SpinFor, &eng.spinners))
+	wait := eng.cfg.Wait
+	if l.NoSpin && wait == Hybrid {
+		wait = Block
+	}
+	s.port = newPort(l, s, newSpinner(wait, eng.cfg.SpinFor, &eng.spinners))
 	s.port.intercepted = eng.intercepts()
 	if err := eng.add(s); err != nil {
 		l.Bell.Shutdown()
@@ -112,6 +117,22 @@ func (s *Session) Peer() Peer { return s.link.Peer }
 
 // Transport returns the name of the session's transport: "shm", "inmem".
 func (s *Session) Transport() string { return s.link.Transport }
+
+// Logger returns the logger of the session's engine; never nil.
+func (s *Session) Logger() *slog.Logger { return s.log }
+
+// Local returns what a package keeps with the session under a key, of a type of its own: what the first call has made, of
+// which there may be several at once and one counts. It lives as long as the session's memory.
+func (s *Session) Local(key any, first func() any) any {
+	if v, ok := s.locals.Load(key); ok {
+		return v
+	}
+	v, _ := s.locals.LoadOrStore(key, first())
+	return v
+}
+
+// Descriptors reports whether what has a descriptor is handed over as one: the peer is on this machine, and the transport can.
+func (s *Session) Descriptors() bool { return s.link.Descriptors }
 
 // Context is done when the session is. It has the values that the transport gave: those of the HTTP request's context, where
 // there is one. Handlers get it.
@@ -308,12 +329,13 @@ func (s *Session) handleFrame(h header, payload []byte) error {
 	case frameLane:
 		return s.laneAnswered(h, payload)
 	case frameGoAway:
-		if h.flags != 0 || h.attachments != 0 || h.channel != 0 || len(payload) > maxTextLen {
+		text, ok := readText(payload)
+		if h.flags != 0 || h.attachments != 0 || h.channel != 0 || !ok {
 			return violation("GOAWAY is malformed")
 		}
 		err := error(ErrSessionClosed)
 		if h.arg != 0 {
-			err = fmt.Errorf("%w: %w", ErrSessionClosed, &ChannelError{Code: Code(h.arg), Text: string(payload)})
+			err = fmt.Errorf("%w: %w", ErrSessionClosed, &ChannelError{Code: Code(h.arg), Text: text})
 		}
 		s.port.fail(err)
 		return err
@@ -575,6 +597,7 @@ type OpenOptions struct {
 	Codec codec.Codec
 	// Unbuffered makes Send wait until the message was received, as on an unbuffered channel of Go, and one Send after the
 	// other. If its context ends while it waits, the message may be received or not. Reserve is not for such a channel.
+	// An end of it that is given away is that of a channel with a window again.
 	Unbuffered bool
 	// Header travels with the opening: see Receiver.Header.
 	Header Header

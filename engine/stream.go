@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,22 @@ type StreamReader struct {
 	mu   sync.Mutex
 	rest []byte // read and not asked for yet
 	buf  []byte // rest's memory
+
+	// given: it was given away with what is in rest, and its successor reads on.
+	given atomic.Bool
+}
+
+// succeed returns a reader of what s has yet to read, and leaves s as one that was given away; s itself if a Read waits.
+func (s *StreamReader) succeed() *StreamReader {
+	if !s.mu.TryLock() {
+		return s
+	}
+	defer s.mu.Unlock()
+	next := newStreamReader(s.end)
+	next.rest = s.rest
+	s.rest, s.buf = nil, nil
+	s.given.Store(true)
+	return next
 }
 
 func newStreamReader(end *recvEnd) *StreamReader { return &StreamReader{end: end} }
@@ -45,6 +62,9 @@ func (s *StreamReader) Read(b []byte) (int, error) {
 	defer s.mu.Unlock()
 	if len(b) == 0 {
 		return 0, nil
+	}
+	if s.given.Load() {
+		return 0, errGiven
 	}
 	if len(s.rest) == 0 {
 		n, err := s.fill(b)
@@ -66,6 +86,9 @@ func (s *StreamReader) fill(b []byte) (n int, err error) {
 					return err
 				}
 			}
+			if s.end.given.Load() {
+				return errGiven
+			}
 			payload, l, err := s.end.next(ctx)
 			if err != nil {
 				return err
@@ -85,6 +108,9 @@ func (s *StreamReader) fill(b []byte) (n int, err error) {
 func (s *StreamReader) WriteTo(w io.Writer) (total int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.given.Load() {
+		return 0, errGiven
+	}
 	for {
 		for len(s.rest) != 0 {
 			n, err := w.Write(s.rest)
@@ -103,10 +129,13 @@ func (s *StreamReader) WriteTo(w io.Writer) (total int64, err error) {
 }
 
 // Close says that no more is wanted. What was not read is lost. A second call returns os.ErrClosed.
-func (s *StreamReader) Close() error { return Receiver[Raw]{end: s.end}.Close() }
+func (s *StreamReader) Close() error { return s.CloseWithError(nil) }
 
 // CloseWithError is Close with a reason for the writer.
 func (s *StreamReader) CloseWithError(err error) error {
+	if s.given.Load() {
+		return errGiven
+	}
 	return Receiver[Raw]{end: s.end}.CloseWith(err)
 }
 
@@ -133,6 +162,9 @@ func (s *StreamWriter) Write(b []byte) (total int, err error) {
 			if err := q.sender(); err != nil {
 				return err
 			}
+		}
+		if s.end.given.Load() {
+			return errGiven
 		}
 		for len(b) != 0 {
 			n := min(len(b), streamPiece, s.end.maxMessage)
@@ -173,6 +205,11 @@ func (s *StreamWriter) Close() error { return Sender[Raw]{end: s.end}.Close() }
 
 // CloseWithError is Close with an error for the reader.
 func (s *StreamWriter) CloseWithError(err error) error { return Sender[Raw]{end: s.end}.CloseWith(err) }
+
+// Context is that of Sender.Context: it is done when the reader wants no more, or is gone. The stream must have been given away.
+func (s *StreamWriter) Context(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
+	return Sender[Raw]{end: s.end}.Context(parent)
+}
 
 // SetWriteDeadline bounds the Writes, also one that is waiting; the zero time ends that.
 func (s *StreamWriter) SetWriteDeadline(t time.Time) error { s.deadline.set(t); return nil }

@@ -73,7 +73,7 @@ func readEntry(b []byte) (entry, error) {
 		ref: uint32(lo), kind: entryKind(lo >> 32), codec: uint8(lo >> 40), flags: uint16(lo >> 48),
 		channel: uint32(hi), second: uint32(hi >> 32),
 	}
-	channels, flags := e.channel != 0, uint16(0)
+	fits, flags := e.channel != 0, uint16(0)
 	switch e.kind {
 	case kindSender:
 		flags = entryOnce | entryStream
@@ -81,21 +81,31 @@ func readEntry(b []byte) (entry, error) {
 		flags = entryStream
 	case kindDuplex:
 		flags = entryStream
+		fits = fits && e.flags == entryStream && e.codec == codecNumberRaw
 	case kindDescriptor, kindLocal:
-		channels = e.channel == 0
+		fits = e.channel == 0 && e.codec == 0
 	case kindHome:
 		flags = entryStream
 	default:
 		return e, fmt.Errorf("table entry of unknown %v", e.kind)
 	}
-	if e.ref == 0 || !channels || e.flags&^flags != 0 || e.second != 0 != (e.kind == kindDuplex) && (e.kind != kindSender || e.flags&entryOnce == 0) {
+	if e.flags&entryStream != 0 && e.kind != kindHome && e.codec != codecNumberRaw {
+		fits = false // a byte stream is of bytes
+	}
+	second := e.second != 0 == (e.kind == kindDuplex)
+	if e.kind == kindReceiver || e.kind == kindSender && e.flags&entryOnce != 0 {
+		second = true // may be
+	}
+	if e.ref == 0 || !fits || e.flags&^flags != 0 || !second {
 		return e, fmt.Errorf("table entry of a %v is malformed", e.kind)
 	}
 	return e, nil
 }
 
+const codecNumberRaw = 1
+
 // The codecs by the numbers that stand for them in a table.
-var codecNumbers = [...]string{1: codecRaw, 2: codecMsgp, 3: "json", 4: "xml", 5: "protobuf"}
+var codecNumbers = [...]string{codecNumberRaw: codecRaw, 2: codecMsgp, 3: "json", 4: "xml", 5: "protobuf"}
 
 // codecNumber returns the number of a codec, and 0 for one that has none.
 func codecNumber(name string) uint8 {

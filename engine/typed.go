@@ -100,7 +100,8 @@ func (r Receiver[T]) Receive(ctx context.Context, v *T) error {
 }
 
 // All returns the messages until the end of the channel. The message is good until the next turn of the loop: each turn decodes into
-// the same T, reset to its zero value. A clean end ends the loop; any other error is the last pair.
+// the same T, reset to its zero value. A clean end ends the loop; any other error is the last pair, but for ErrMalformed and
+// ErrExpired, behind which the channel goes on.
 func (r Receiver[T]) All(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		var zero T
@@ -111,7 +112,7 @@ func (r Receiver[T]) All(ctx context.Context) iter.Seq2[*T, error] {
 			switch {
 			case errors.Is(err, io.EOF):
 				return
-			case errors.Is(err, ErrMalformed):
+			case errors.Is(err, ErrMalformed), errors.Is(err, ErrExpired):
 				if !yield(nil, err) {
 					return
 				}

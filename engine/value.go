@@ -13,7 +13,8 @@ import (
 	"github.com/corechan/corechan/fd"
 )
 
-// A Carried is a field of a Message that is carried beside it: V is a byte stream or something with a descriptor.
+// A Carried is a field of a Message that is carried beside it: V is a byte stream or something with a descriptor. Types whose methods
+// corechan gen writes need it not: see [Packer].
 //
 //	type Upload struct {
 //		Name string
@@ -27,8 +28,11 @@ import (
 // closes, its own. What has none, or goes further, is moved byte by byte, as long as it lasts: then it is the message's from
 // Send on, and is closed at the end if T has a Close.
 type Carried[T any] struct {
-	V   T
-	key uint32
+	V T
+	// Gift says that what has a descriptor is the message's too from Send on: the sender's own is closed when it is not needed any
+	// more.
+	Gift bool
+	key  uint32
 }
 
 // Carry implements what a Carrier needs of its fields.
@@ -53,7 +57,22 @@ func (v *Carried[T]) Carry(c *Cargo) error {
 		v.key = newKey()
 	}
 	_, err := c.addValue(v.V, reflect.TypeFor[T](), v.key)
+	if err == nil && v.Gift {
+		c.gift(v.V)
+	}
 	return err
+}
+
+// gift has the value that was added last closed when it is not needed any more.
+func (c *Cargo) gift(v any) {
+	it := &c.items[len(c.items)-1]
+	switch closer, ok := v.(io.Closer); {
+	case !ok:
+	case it.kind == kindDescriptor:
+		it.gift = closer
+	case it.value != nil && !c.within:
+		it.value.closer = closer
+	}
 }
 
 // MarshalMsg implements msgp.Marshaler. Carry comes first.
@@ -115,6 +134,9 @@ func (c *Cargo) addValue(v any, t reflect.Type, ref uint32) (uint32, error) {
 		}
 	}
 	f := &foreign{value: v}
+	if !isStream(v) {
+		return 0, errNoStream(v)
+	}
 	kind, err := f.roles(t)
 	if err != nil {
 		return 0, err
@@ -124,6 +146,9 @@ func (c *Cargo) addValue(v any, t reflect.Type, ref uint32) (uint32, error) {
 
 // addReader adds a stream's reading end, unless bytes of it were read and not asked for.
 func (c *Cargo) addReader(s *StreamReader, ref uint32) (uint32, error) {
+	if s.given.Load() {
+		return 0, errGiven
+	}
 	s.mu.Lock()
 	rest := len(s.rest)
 	s.mu.Unlock()
@@ -137,6 +162,26 @@ func (c *Cargo) addReader(s *StreamReader, ref uint32) (uint32, error) {
 	it := receiverItem(s.end, ref)
 	it.flags = entryStream
 	return c.add(it)
+}
+
+// isStream reports whether the bytes of a value may be moved one after the other: not those of a socket whose packets would run
+// into each other, and a listener has none.
+func isStream(v any) bool {
+	if _, ok := v.(net.Listener); ok {
+		return false
+	}
+	f, err := fd.Of(v)
+	if err != nil {
+		return true // it is no socket, or not this process's to know
+	}
+	defer f.Close()
+	kind, err := f.Kind()
+	return err != nil || kind != fd.KindPacketConn && kind != fd.KindSeqConn && kind != fd.KindListener
+}
+
+func errNoStream(v any) error {
+	return fmt.Errorf("engine: a %T is no byte stream, and this link carries no descriptors: %w; send its address instead, "+
+		"or give it away over a transport within the machine, such as shm", v, errors.ErrUnsupported)
 }
 
 // roles finds out which way the bytes of a value go, by the type of its field, and by how a file was opened.
@@ -176,7 +221,7 @@ func (f *foreign) roles(t reflect.Type) (entryKind, error) {
 	}
 	switch {
 	case reads && f.r == nil, writes && f.w == nil, !reads && !writes:
-		return 0, fmt.Errorf("engine: a %T is no byte stream, and this link carries no descriptors: %w", f.value, errors.ErrUnsupported)
+		return 0, errNoStream(f.value)
 	case reads && writes:
 		return kindDuplex, nil
 	case reads:
@@ -206,15 +251,17 @@ func (c *Cargo) takeValue(ref uint32, t reflect.Type) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	descriptor := it.file != nil
 	v, err := it.asValue(t)
 	if err != nil {
 		return nil, err
 	}
 	if !reflect.TypeOf(v).AssignableTo(t) {
-		if c, ok := v.(io.Closer); ok {
-			_ = c.Close()
-		}
+		closeValue(v)
 		return nil, fmt.Errorf("%w: reference %d is a %T, and the field a %v", ErrMalformed, ref, v, t)
+	}
+	if closer, ok := v.(io.Closer); ok && descriptor {
+		c.made = append(c.made, closer)
 	}
 	return v, nil
 }
@@ -245,7 +292,7 @@ func (it *item) asValue(t reflect.Type) (any, error) {
 		r = newStreamReader(it.r)
 	}
 	if it.s != nil {
-		if it.s.codec != codecRaw {
+		if it.s.codec != codecRaw && it.s.codec != "" {
 			return nil, it.wrong(t.String())
 		}
 		it.s.setEncoding(rawEncoding)

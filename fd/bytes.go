@@ -8,7 +8,7 @@ import (
 )
 
 // RecvBytes receives up to len(p) bytes from a stream socket of any family; it allocates nothing. flags is 0 or a set of
-// [DontWait] and [Peek]. It blocks as the socket does, for at most what [SetReceiveTimeout] says.
+// [DontWait], [Peek] and [UntilSignal]. It blocks as the socket does, for at most what [SetReceiveTimeout] says.
 //
 // Errors: bare EAGAIN if nothing has come, bare [io.EOF] at the end, bare ECONNRESET or another errno of recv(2). A call
 // that a signal interrupts is made again.
@@ -17,8 +17,10 @@ func RecvBytes(sock int, p []byte, flags int) (int, error) {
 		return 0, ErrEmpty
 	}
 	for {
-		n, errno := recvBytes(sock, p, flags)
+		n, errno := recvBytes(sock, p, flags&^UntilSignal)
 		switch {
+		case errno == unix.EINTR && flags&UntilSignal != 0:
+			return 0, unix.EAGAIN
 		case errno == unix.EINTR:
 			continue
 		case errno != 0:
@@ -67,6 +69,13 @@ func WaitStream(sock, event int, write bool, d time.Duration) (readable, writabl
 // ShutdownWrite ends one's own direction of a stream socket: the peer sees the end behind what was sent. See shutdown(2).
 func ShutdownWrite(sock int) error { return opError("shutdown", "", unix.Shutdown(sock, unix.SHUT_WR)) }
 
-// ShutdownRead wakes whoever is blocked in a receive on the socket: with what there is, then [io.EOF]. Nothing is told to a
-// peer over TCP; one over a Unix socket can send no more. See shutdown(2).
-func ShutdownRead(sock int) error { return opError("shutdown", "", unix.Shutdown(sock, unix.SHUT_RD)) }
+// Thread returns the number of the calling thread, for [Rouse].
+func Thread() int { return unix.Gettid() }
+
+// Rouse interrupts a receive with [UntilSignal] that blocks on a thread of this process, if it does so at this moment, on a socket
+// with a receive timeout. It sends SIGURG, as Go's runtime does for its own purposes: a program that asks for that signal gets
+// more of them than the peer's urgent data is the reason of. See signal(7).
+//
+// To shut the socket down for reading would wake the thread too, and have the kernel reset a TCP connection on which more arrives
+// after this side has ended its own direction: what is under way to the peer would be lost.
+func Rouse(thread int) { _ = unix.Tgkill(unix.Getpid(), thread, unix.SIGURG) }

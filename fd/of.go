@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -60,17 +61,15 @@ func dupConn(c syscall.Conn) (*FD, error) {
 	if err != nil { // of package net: because c is a zero value
 		return nil, fmt.Errorf("%w: %w", ErrNoDescriptor, err)
 	}
-	d, dupErr := -1, error(nil)
-	called := false
-	err = raw.Control(func(n uintptr) { // keeps others from closing n meanwhile
-		called = true
-		d, dupErr = retry(func() (int, error) { return unix.FcntlInt(n, unix.F_DUPFD_CLOEXEC, 0) })
-	})
+	d := duplicators.Get().(*duplicator)
+	defer duplicators.Put(d)
+	d.called = false
+	err = raw.Control(d.control) // keeps others from closing it meanwhile
 	switch {
-	case called && dupErr == nil:
-		return New(d), nil
-	case called:
-		return nil, dupErr
+	case d.called && d.err == nil:
+		return New(d.fd), nil
+	case d.called:
+		return nil, d.err
 	case err == nil:
 		return nil, fmt.Errorf("%w: its SyscallConn shows none", ErrNoDescriptor)
 	case isFile(c), errors.Is(err, net.ErrClosed):
@@ -80,6 +79,23 @@ func dupConn(c syscall.Conn) (*FD, error) {
 		return nil, err
 	}
 }
+
+// A duplicator is dupConn's, used again: what a closure changes is allocated.
+type duplicator struct {
+	control func(n uintptr)
+	fd      int
+	err     error
+	called  bool
+}
+
+var duplicators = sync.Pool{New: func() any {
+	d := new(duplicator)
+	d.control = func(n uintptr) {
+		d.called = true
+		d.fd, d.err = retry(func() (int, error) { return unix.FcntlInt(n, unix.F_DUPFD_CLOEXEC, 0) })
+	}
+	return d
+}}
 
 func isFile(c syscall.Conn) bool {
 	_, ok := c.(*os.File)

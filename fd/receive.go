@@ -19,7 +19,7 @@ type Receiver struct {
 }
 
 // Recv receives up to len(p) bytes from a stream socket, and the descriptors that were sent with them. The caller
-// owns fds, all of them close-on-exec. flags is 0, or a set of [DontWait], [Peek] and [WaitAll]. A call that brings
+// owns fds, all of them close-on-exec. flags is 0, or a set of [DontWait], [Peek], [WaitAll] and [UntilSignal]. A call that brings
 // no descriptors allocates nothing.
 //
 // A stream keeps no boundaries: a message may come in several parts, with its descriptors in the part that has its
@@ -41,10 +41,14 @@ func (r *Receiver) Recv(sock int, p []byte, flags int) (n int, fds []*FD, err er
 	if len(p) == 0 {
 		return 0, nil, opError("recvmsg", "", fmt.Errorf("%w: the end of the stream could not be told", ErrEmpty))
 	}
-	flags = flags&^unix.MSG_TRUNC | unix.MSG_CMSG_CLOEXEC // MSG_TRUNC would make n more than there is in p
+	once := flags&UntilSignal != 0
+	flags = flags&^(unix.MSG_TRUNC|UntilSignal) | unix.MSG_CMSG_CLOEXEC // MSG_TRUNC would make n more than there is in p
 	n, oobn, got, errno := recvmsg(sock, p, r.oob[:], flags)
-	for errno == unix.EINTR {
+	for errno == unix.EINTR && !once {
 		n, oobn, got, errno = recvmsg(sock, p, r.oob[:], flags)
+	}
+	if errno == unix.EINTR {
+		errno = unix.EAGAIN
 	}
 	switch {
 	case errno == unix.EAGAIN:

@@ -15,6 +15,8 @@ const (
 	DontWait = unix.MSG_DONTWAIT // fail with EAGAIN instead of blocking
 	Peek     = unix.MSG_PEEK     // leave the bytes in the queue; descriptors arrive all the same, as duplicates
 	WaitAll  = unix.MSG_WAITALL  // receive as many bytes as fit, unless the stream ends or descriptors come first
+	// UntilSignal has a receive that a signal interrupts fail with EAGAIN, as at its timeout, instead of being made again.
+	UntilSignal = 1 << 30
 )
 
 const (

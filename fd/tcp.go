@@ -34,3 +34,9 @@ func SetReusePort(sock int) error {
 func SetIncomingCPU(sock, core int) error {
 	return opError("setsockopt", "SO_INCOMING_CPU", unix.SetsockoptInt(sock, unix.SOL_SOCKET, unix.SO_INCOMING_CPU, core))
 }
+
+// Unacknowledged returns how many bytes sent on a TCP socket the peer's kernel has not acknowledged. See SIOCOUTQ in tcp(7).
+func Unacknowledged(sock int) (int, error) {
+	n, err := unix.IoctlGetInt(sock, unix.TIOCOUTQ)
+	return n, opError("ioctl", "SIOCOUTQ", err)
+}

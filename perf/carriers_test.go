@@ -70,8 +70,8 @@ func TestTheBytesOfAStreamAreNumberedByPieces(t *testing.T) {
 }
 
 func TestCallsAreMeasured(t *testing.T) {
-	for _, transport := range []Transport{Shm, Inmem} {
-		for _, wait := range []Wait{Spin, Hybrid, Block} {
+	for _, transport := range Transports() {
+		for _, wait := range waits(transport, Spin, Hybrid, Block) {
 			for _, inflight := range []int{1, 7} {
 				t.Run(fmt.Sprint(transport, "/", wait, "/", inflight), func(t *testing.T) {
 					c := Config{Transport: transport, Wait: wait, Inflight: inflight, Count: 503}
@@ -107,18 +107,19 @@ func TestCallsAreMeasured(t *testing.T) {
 }
 
 func TestDescriptorsAreMeasured(t *testing.T) {
-	for _, wait := range []Wait{"", Spin, Hybrid, Block} {
-		t.Run(string(wait), func(t *testing.T) {
-			forTwoCores(t, Config{})
+	forTwoCores(t, Config{})
+	for _, c := range []Config{{}, {Wait: Spin}, {Wait: Hybrid}, {Wait: Block}, {Transport: Unix}, {Transport: Unix, Wait: Spin}} {
+		t.Run(fmt.Sprint(c.Transport, "/", c.Wait), func(t *testing.T) {
 			before := descriptors(t)
-			r, err := Descriptor(t.Context(), Config{Wait: wait, Count: 503}, testOptions(nil))
+			c.Count = 503
+			r, err := Descriptor(t.Context(), c, testOptions(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if wait == "" {
-				wait = Block
-			}
-			if r.Transport != Shm || r.Wait != wait || r.Count != 503 || r.P50Ns <= 0 || r.LimitP50Ns <= 0 || r.RatioP50 <= 0 {
+			wait, transport := c.Wait, c.Transport
+			setDefault(&wait, Block)
+			setDefault(&transport, Shm)
+			if r.Transport != transport || r.Wait != wait || r.Count != 503 || r.P50Ns <= 0 || r.LimitP50Ns <= 0 || r.RatioP50 <= 0 {
 				t.Errorf("%+v", r)
 			}
 			if after := descriptors(t); after > before {
@@ -129,8 +130,8 @@ func TestDescriptorsAreMeasured(t *testing.T) {
 }
 
 func TestByteStreamsAreMeasured(t *testing.T) {
-	for _, transport := range []Transport{Shm, Inmem} {
-		for _, wait := range []Wait{Spin, Hybrid, Block} {
+	for _, transport := range Transports() {
+		for _, wait := range waits(transport, Spin, Hybrid, Block) {
 			t.Run(fmt.Sprint(transport, "/", wait), func(t *testing.T) {
 				forTwoCores(t, Config{})
 				r, err := Bytes(t.Context(), Config{Transport: transport, Wait: wait, Count: 253}, testOptions(nil))
@@ -149,50 +150,41 @@ func TestByteStreamsAreMeasured(t *testing.T) {
 }
 
 func TestWhatCarriesSomethingStopsToo(t *testing.T) {
-	for _, wait := range []Wait{Spin, Block} {
-		for _, k := range []kind{call, passing, byteStream} {
-			for _, sub := range []subject{theLimit, theSystem} {
-				t.Run(fmt.Sprint(k, "/", wait, "/", sub), func(t *testing.T) {
-					s := open(t, k, Config{Wait: wait})
-					if err := s.far.begin(order{Subject: sub, Count: 10}); err != nil {
-						t.Fatal(err)
-					}
-					s.far.stop() // it waits for what never comes
-					if _, err := s.far.end(); err == nil || !strings.Contains(err.Error(), measure.ErrStopped.Error()) {
-						t.Error(err)
-					}
-					_ = s.close()
-				})
-			}
+	whatCarries(t, func(t *testing.T, k kind, c Config, sub subject) {
+		s := open(t, k, c)
+		if err := s.far.begin(order{Subject: sub, Count: 10}); err != nil {
+			t.Fatal(err)
 		}
-	}
+		s.far.stop() // it waits for what never comes
+		if _, err := s.far.end(); err == nil || !strings.Contains(err.Error(), measure.ErrStopped.Error()) {
+			t.Error(err)
+		}
+		_ = s.close()
+	})
 }
 
 func TestWhatCarriesSomethingEndsWhenTheSecondProcessIsKilled(t *testing.T) {
-	for _, wait := range []Wait{Spin, Block} {
-		for _, k := range []kind{call, passing, byteStream} {
-			for _, sub := range []subject{theLimit, theSystem} {
-				t.Run(fmt.Sprint(k, "/", wait, "/", sub), func(t *testing.T) {
-					c := Config{Wait: wait}
-					if k == call {
-						c.Inflight = 3
-					}
-					s := open(t, k, c)
-					killed := make(chan struct{})
-					go func() {
-						defer close(killed)
-						_ = s.far.(*process).cmd.Process.Kill()
-					}()
-					var err error
-					for err == nil {
-						_, err = s.slice(sub, 1000)
-					}
-					<-killed
-					if !strings.Contains(err.Error(), "second process died (signal: killed)") || s.stuck {
-						t.Errorf("%v; stuck: %t", err, s.stuck)
-					}
-					_ = s.close() // it tells of the dead process again
-				})
+	whatCarries(t, func(t *testing.T, k kind, c Config, sub subject) {
+		if k == call {
+			c.Inflight = 3
+		}
+		killed(t, k, c, sub)
+	})
+}
+
+// whatCarries runs a test for each kind of measurement that carries something, over each transport between two processes.
+func whatCarries(t *testing.T, test func(t *testing.T, k kind, c Config, sub subject)) {
+	for _, transport := range twoProcesses() {
+		for _, wait := range waits(transport, Spin, Block) {
+			for _, k := range []kind{call, passing, byteStream} {
+				if k == passing && !transport.passes() {
+					continue
+				}
+				for _, sub := range []subject{theLimit, theSystem} {
+					t.Run(fmt.Sprint(k, "/", transport, "/", wait, "/", sub), func(t *testing.T) {
+						test(t, k, Config{Transport: transport, Wait: wait}, sub)
+					})
+				}
 			}
 		}
 	}
@@ -211,13 +203,18 @@ func TestWhatCannotCarryIsRefused(t *testing.T) {
 		{call, Config{Inflight: MaxInflight + 1}, "1 to 4096"},
 		{call, Config{Size: 26}, "at least 27"},
 		{call, Config{Pause: 1}, "pauses"},
-		{passing, Config{Transport: Inmem}, "use shm"},
+		{passing, Config{Transport: Inmem}, "use shm or unix"},
+		{passing, Config{Transport: TCP}, "use shm or unix"},
+		{call, Config{Transport: BareTCP}, "carries no call"},
+		{pingpong, Config{Transport: TCP, Lane: true}, "use shm or inmem"},
 		{passing, Config{Size: limit.MaxRights + 1}, "at most 4096"},
 		{passing, Config{Inflight: 2}, "in flight"},
 		{byteStream, Config{Size: 64}, "neither a message size"},
 		{byteStream, Config{Mode: Typed}, "nor a mode"},
 		{byteStream, Config{Ring: MinRing}, "--ring"},
 		{pingpong, Config{Inflight: 2}, "in flight"},
+		{pingpong, Config{Transport: H2, Wait: Hybrid}, "use --wait block"},
+		{stream, Config{Transport: WS, Wait: Spin}, "use --wait block"},
 		{stream, Config{Inflight: 1}, "in flight"},
 	} {
 		if _, err := test.config.complete(test.kind, of(0, 1)); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.says) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/perf/measure"
@@ -23,8 +24,17 @@ func (s *channels) prepare(ctx context.Context, e *env) (err error) {
 	if err = s.start(e); err != nil {
 		return err
 	}
-	s.listener, err = s.listen(ctx, e.address, s.engine, ringOptions(e))
-	return err
+	if s.listener, err = s.listen(ctx, e, s.engine); err != nil {
+		return err
+	}
+	e.address = addressOf(s.listener)
+	return nil
+}
+
+// addressOf is where to dial, with the port that the system chose, if it chose one.
+func addressOf(l *engine.Listener) string {
+	_, addr, _ := strings.Cut(l.Addr(), "://")
+	return addr
 }
 
 func (s *channels) start(e *env) (err error) {
@@ -46,9 +56,10 @@ func engineWait(w Wait) engine.Wait {
 	}
 }
 
-// ringOptions are those of every ring. The pages are touched beforehand, so that no fault falls into a slice.
+// ringOptions are those of every ring. Unless memory is what is measured, the pages are touched beforehand, so that no fault falls
+// into a slice.
 func ringOptions(e *env) ring.Options {
-	return ring.Options{Capacity: e.config.Ring, Prefault: true}
+	return ring.Options{Capacity: e.config.Ring, Prefault: !e.lazy}
 }
 
 func (s *channels) open(ctx context.Context, e *env, side measure.Side) (measure.Half, error) {
@@ -72,7 +83,7 @@ func (s *channels) connect(ctx context.Context, e *env, side measure.Side) (*eng
 			return nil, err
 		}
 	}
-	return s.dial(ctx, e.address, s.engine, ringOptions(e))
+	return s.dial(ctx, e, s.engine)
 }
 
 func (s *channels) close() error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,12 +14,31 @@ import (
 	"github.com/corechan/corechan/perf/measure"
 )
 
+// waits leaves out the ways to wait that are not measured over a transport.
+func waits(t Transport, all ...Wait) []Wait {
+	if t.roams() {
+		return []Wait{Block}
+	}
+	return all
+}
+
+// polled are the transports over which a receiver can poll.
+func polled() []Transport { return slices.DeleteFunc(Transports(), Transport.roams) }
+
+// lanes is whether to measure without a lane, and with one.
+func lanes(t Transport) []bool {
+	if t.lanes() {
+		return []bool{false, true}
+	}
+	return []bool{false}
+}
+
 // Every combination measures, and finds that the messages are those that were sent.
 func TestEveryTransportEveryWayToWaitAndEveryMode(t *testing.T) {
-	for _, transport := range []Transport{Shm, Inmem} {
-		for _, wait := range []Wait{Spin, Hybrid, Block} {
+	for _, transport := range Transports() {
+		for _, wait := range waits(transport, Spin, Hybrid, Block) {
 			for _, mode := range []Mode{Typed, Raw} {
-				for _, lane := range []bool{false, true} {
+				for _, lane := range lanes(transport) {
 					c := Config{Transport: transport, Wait: wait, Mode: mode, Lane: lane, Count: 503}
 					name := fmt.Sprintf("%s/%s/%s/lane=%t", transport, wait, mode, lane)
 					t.Run("pingpong/"+name, func(t *testing.T) { pingpongSmoke(t, c) })
@@ -29,7 +49,8 @@ func TestEveryTransportEveryWayToWaitAndEveryMode(t *testing.T) {
 	}
 }
 
-func pingpongSmoke(t *testing.T, c Config) {
+func pingpongSmoke(t *testing.T, c Config) PingpongReport {
+	t.Helper()
 	forTwoCores(t, c)
 	p, err := Pingpong(t.Context(), c, testOptions(nil))
 	if err != nil {
@@ -42,9 +63,11 @@ func pingpongSmoke(t *testing.T, c Config) {
 	if !(0 < p.P50Ns && p.P50Ns <= p.P99Ns && p.P99Ns <= p.P999Ns && p.MeanNs <= p.MaxNs) || p.LimitP50Ns <= 0 || p.RatioP50 <= 0 {
 		t.Errorf("%+v", p)
 	}
+	return p
 }
 
-func streamSmoke(t *testing.T, c Config) {
+func streamSmoke(t *testing.T, c Config) StreamReport {
+	t.Helper()
 	forTwoCores(t, c)
 	s, err := Stream(t.Context(), c, testOptions(nil))
 	if err != nil {
@@ -54,17 +77,18 @@ func streamSmoke(t *testing.T, c Config) {
 		s.Interrupted || s.MsgsPerS <= 0 || s.LimitMsgsPerS <= 0 || s.Ratio <= 0 || s.BusyCores < 0 {
 		t.Errorf("%+v", s)
 	}
+	return s
 }
 
 // A stream of many times the ring, so that the sender waits for space or credit.
 func TestAStreamGoesRoundTheRing(t *testing.T) {
-	for _, transport := range []Transport{Shm, Inmem} {
-		for _, wait := range []Wait{Spin, Hybrid, Block} {
+	for _, transport := range Transports() {
+		for _, wait := range waits(transport, Hybrid, Block) {
 			for _, mode := range []Mode{Typed, Raw} {
-				for _, lane := range []bool{false, true} {
+				for _, lane := range lanes(transport) {
 					t.Run(fmt.Sprintf("%s/%s/%s/lane=%t", transport, wait, mode, lane), func(t *testing.T) {
 						streamSmoke(t, Config{
-							Transport: transport, Wait: wait, Mode: mode, Lane: lane, Ring: 2 * MinRing, Size: 1000, Count: 5000,
+							Transport: transport, Wait: wait, Mode: mode, Lane: lane, Ring: 2 * MinRing, Size: 1000, Count: 2000,
 						})
 					})
 				}
@@ -74,8 +98,8 @@ func TestAStreamGoesRoundTheRing(t *testing.T) {
 }
 
 func TestTheLargestMessageIsWhatTheChannelTakes(t *testing.T) {
-	for _, transport := range []Transport{Shm, Inmem} {
-		for _, lane := range []bool{false, true} {
+	for _, transport := range polled() {
+		for _, lane := range lanes(transport) {
 			for _, mode := range []Mode{Typed, Raw} {
 				c := forTwoCores(t, Config{Transport: transport, Lane: lane, Mode: mode, Wait: Hybrid, Ring: MinRing, Count: 20})
 				c.Size = MinRing
@@ -95,7 +119,7 @@ func TestTheLargestMessageIsWhatTheChannelTakes(t *testing.T) {
 
 func TestAPauseIsPartOfNoSample(t *testing.T) {
 	const pause, n = 100 * time.Microsecond, 50
-	for _, transport := range []Transport{Bare, Inmem, Shm} {
+	for _, transport := range append(Transports(), Bare, BareTCP) {
 		for _, mode := range []Mode{Typed, Raw} {
 			t.Run(fmt.Sprint(transport, "/", mode), func(t *testing.T) {
 				s := open(t, pingpong, Config{Transport: transport, Mode: mode, Wait: Block, Pause: pause})
@@ -109,7 +133,7 @@ func TestAPauseIsPartOfNoSample(t *testing.T) {
 						trips += time.Duration(ns)
 					}
 					if trips <= 0 || trips > m.elapsed-n*pause {
-						t.Errorf("%s: %d round trips took %v, without pauses %v", sub, n, m.elapsed, trips)
+						t.Errorf("subject %d: %d round trips took %v, without pauses %v", sub, n, m.elapsed, trips)
 					}
 				}
 				if err := s.close(); err != nil {
@@ -121,7 +145,7 @@ func TestAPauseIsPartOfNoSample(t *testing.T) {
 }
 
 func TestHybridIsComparedWithTheOtherWaysToWait(t *testing.T) {
-	for _, transport := range []Transport{Shm, Inmem, Bare} {
+	for _, transport := range append(polled(), Bare, BareTCP) {
 		c := Config{Transport: transport, Wait: Hybrid, Compare: true, Count: 100, Runs: 2, Pause: 10 * time.Microsecond}
 		forTwoCores(t, c)
 		p, err := Pingpong(t.Context(), c, testOptions(nil))
@@ -171,9 +195,9 @@ func TestALostMessageIsNoticed(t *testing.T) {
 
 // In steady state nothing is allocated for a message. What a window of credit costs is not for each message.
 func TestNothingIsAllocatedForAMessage(t *testing.T) {
-	for _, transport := range []Transport{Shm, Inmem} {
+	for _, transport := range []Transport{Shm, Inmem, Unix, TCP} {
 		for _, mode := range []Mode{Typed, Raw} {
-			for _, lane := range []bool{false, true} {
+			for _, lane := range lanes(transport) {
 				t.Run(fmt.Sprintf("%s/%s/lane=%t", transport, mode, lane), func(t *testing.T) {
 					c := Config{Transport: transport, Wait: Hybrid, Mode: mode, Lane: lane, Count: 2000}
 					forTwoCores(t, c)
@@ -196,11 +220,11 @@ func TestNothingIsAllocatedForAMessage(t *testing.T) {
 }
 
 func TestAHalfOverASessionStops(t *testing.T) {
-	for _, transport := range []Transport{Shm, Inmem} {
-		for _, wait := range []Wait{Spin, Hybrid, Block} {
+	for _, transport := range Transports() {
+		for _, wait := range waits(transport, Spin, Hybrid, Block) {
 			for _, k := range []kind{pingpong, stream} {
 				t.Run(fmt.Sprint(k, "/", transport, "/", wait), func(t *testing.T) {
-					s := open(t, k, Config{Transport: transport, Wait: wait, Lane: true})
+					s := open(t, k, Config{Transport: transport, Wait: wait, Lane: transport.lanes()})
 					if err := s.far.begin(order{Subject: theSystem, Count: 10}); err != nil {
 						t.Fatal(err)
 					}
@@ -216,27 +240,43 @@ func TestAHalfOverASessionStops(t *testing.T) {
 }
 
 func TestASessionEndsASliceWhoseSecondProcessIsKilled(t *testing.T) {
-	for _, wait := range []Wait{Spin, Hybrid, Block} {
-		for _, k := range []kind{pingpong, stream} {
-			t.Run(fmt.Sprint(k, "/", wait), func(t *testing.T) {
-				s := open(t, k, Config{Transport: Shm, Wait: wait})
-				killed := make(chan struct{})
-				go func() {
-					defer close(killed)
-					_ = s.far.(*process).cmd.Process.Kill()
-				}()
-				var err error
-				for err == nil {
-					_, err = s.slice(theSystem, 10000)
-				}
-				<-killed
-				if !strings.Contains(err.Error(), "second process died (signal: killed)") || s.stuck {
-					t.Errorf("%v; stuck: %t", err, s.stuck)
-				}
-				_ = s.close() // it tells of the dead process again
-			})
+	for _, transport := range twoProcesses() {
+		for _, wait := range waits(transport, Spin, Hybrid, Block) {
+			for _, k := range []kind{pingpong, stream} {
+				t.Run(fmt.Sprint(k, "/", transport, "/", wait), func(t *testing.T) {
+					killed(t, k, Config{Transport: transport, Wait: wait}, theSystem)
+				})
+			}
 		}
 	}
+}
+
+// twoProcesses are the transports whose other side can be killed.
+func twoProcesses() []Transport {
+	return slices.DeleteFunc(Transports(), Transport.inProcess)
+}
+
+// killed kills the second process of a run while a contestant has its turn.
+func killed(t *testing.T, k kind, c Config, sub subject) {
+	t.Helper()
+	s := open(t, k, c)
+	if _, err := s.slice(sub, 10); err != nil {
+		t.Fatal(err)
+	}
+	dead := make(chan struct{})
+	go func() {
+		defer close(dead)
+		_ = s.far.(*process).cmd.Process.Kill()
+	}()
+	var err error
+	for err == nil {
+		_, err = s.slice(sub, 10000)
+	}
+	<-dead
+	if !strings.Contains(err.Error(), "second process died (signal: killed)") || s.stuck {
+		t.Errorf("%v; stuck: %t", err, s.stuck)
+	}
+	_ = s.close() // it tells of the dead process again
 }
 
 func TestRivalsAreObjectsInJSON(t *testing.T) {

@@ -3,6 +3,7 @@ package perf
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/corechan/corechan/perf/limit"
@@ -13,17 +14,6 @@ var (
 	ErrConfig = errors.New("cannot measure this")
 	ErrSize   = fmt.Errorf("%w: message size", ErrConfig)
 	ErrCores  = fmt.Errorf("%w: cores", ErrConfig)
-)
-
-// Transport is what carries the messages.
-type Transport string
-
-// The transports. The bare ones run the limit as the system under test: the ratio must be 1, give or take noise.
-const (
-	Shm       Transport = "shm"
-	Inmem     Transport = "inmem"
-	Bare      Transport = "bare"
-	BareInmem Transport = "bare-inmem"
 )
 
 // Wait is what a receiver does while there is nothing to receive.
@@ -67,7 +57,7 @@ type Config struct {
 	Size      int           // bytes of an encoded message; default 64; of a byte stream Piece
 	Count     int           // round trips or messages to measure; 0: go by Seconds
 	Seconds   float64       // how long to measure the system, warm-up and limit apart; default 2 unless Count is set
-	Wait      Wait          // default Spin; Block where descriptors are passed
+	Wait      Wait          // default Spin; Block where descriptors are passed, and over H2 and WS
 	Mode      Mode          // default Typed; of a byte stream Raw
 	Cores     []int         // of the near and the far thread; none: two that are not siblings
 	Lane      bool          // use a channel with a ring of its own
@@ -79,7 +69,7 @@ type Config struct {
 }
 
 // inProcess says whether both threads are in one process.
-func (c *Config) inProcess() bool { return c.Transport == Inmem || c.Transport == BareInmem }
+func (c *Config) inProcess() bool { return c.Transport.inProcess() }
 
 // pinned says whether the hot threads are locked and pinned. Goroutines that block on each other within one process are
 // not: pinned to two threads they would pay two thread switches where none is needed.
@@ -118,6 +108,9 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 		setDefault(&c.Inflight, 1)
 	}
 	setDefault(&c.Size, DefaultSize)
+	if c.Transport.roams() {
+		setDefault(&c.Wait, Block)
+	}
 	setDefault(&c.Wait, Spin)
 	setDefault(&c.Mode, Typed)
 	if c.Count != 0 && c.Seconds != 0 {
@@ -127,10 +120,12 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 		setDefault(&c.Seconds, DefaultSeconds)
 	}
 	switch {
-	case !oneOf(c.Transport, Shm, Inmem, Bare, BareInmem):
-		return c, fmt.Errorf("%w: transport %q is unknown; use shm or inmem", ErrConfig, c.Transport)
+	case !c.Transport.known():
+		return c, fmt.Errorf("%w: transport %q is unknown; use %s", ErrConfig, c.Transport, listed(Transports()))
 	case !oneOf(c.Wait, Spin, Hybrid, Block):
 		return c, fmt.Errorf("%w: wait %q is unknown; use spin, hybrid or block", ErrConfig, c.Wait)
+	case c.Transport.roams() && c.Wait != Block:
+		return c, errPoller(c.Transport, c.Wait)
 	case !oneOf(c.Mode, Typed, Raw):
 		return c, fmt.Errorf("%w: mode %q is unknown; use typed or raw", ErrConfig, c.Mode)
 	case c.Count < 0:
@@ -161,17 +156,26 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 	return c, err
 }
 
+// errPoller refuses to poll where the process has one core, and what is polled for comes by Go's own poller on the same core.
+func errPoller(t Transport, w Wait) error {
+	return fmt.Errorf("%w: over %s a message comes by Go's own poller, from which --wait %s would only take the core; use --wait block",
+		ErrConfig, t, w)
+}
+
 // checkKind checks what not every kind of measurement can do.
 func (c *Config) checkKind(k kind) error {
 	switch {
 	case k != call && c.Inflight != 0:
 		return fmt.Errorf("%w: only calls have a number in flight", ErrConfig)
+	case c.Lane && !c.Transport.lanes():
+		return fmt.Errorf("%w: %s has no lanes; leave --lane out, or use shm or inmem", ErrConfig, c.Transport)
 	case k == pingpong || k == stream:
 		return nil
-	case !oneOf(c.Transport, Shm, Inmem):
+	case c.Transport.bare():
 		return fmt.Errorf("%w: %s carries no %s", ErrConfig, c.Transport, k)
-	case k == passing && c.Transport != Shm:
-		return fmt.Errorf("%w: descriptors are passed between two processes; use shm", ErrConfig)
+	case k == passing && !c.Transport.passes():
+		passing := slices.DeleteFunc(Transports(), func(t Transport) bool { return !t.passes() })
+		return fmt.Errorf("%w: descriptors are passed between two processes of one machine; use %s", ErrConfig, listed(passing))
 	case c.Lane:
 		return fmt.Errorf("%w: a lane carries neither channels, nor streams, nor descriptors", ErrConfig)
 	case k == byteStream && (c.Mode != Raw || c.Size != Piece):

@@ -37,7 +37,7 @@ func TestWhatIsWrongWithAConfigIsSaidAndWhatToDoInstead(t *testing.T) {
 		want    error
 		says    []string
 	}{
-		{"transport", Config{Transport: "smoke"}, two, ErrConfig, []string{`"smoke"`, "shm or inmem"}},
+		{"transport", Config{Transport: "smoke"}, two, ErrConfig, []string{`"smoke"`, "use shm, inmem, unix"}},
 		{"wait", Config{Wait: "nap"}, two, ErrConfig, []string{`"nap"`, "spin, hybrid or block"}},
 		{"mode", Config{Mode: "rare"}, two, ErrConfig, []string{`"rare"`, "typed or raw"}},
 		{"count and seconds", Config{Count: 1, Seconds: 1}, two, ErrConfig, []string{"count", "seconds", "one of them"}},

@@ -170,3 +170,60 @@ func pin(core int) (unpin func(), err error) {
 		}
 	}, nil
 }
+
+// confine binds all threads of the process to a core, and with them those that they start. The result gives each the cores back
+// that it had.
+func confine(core int) (release func(), err error) {
+	var wide, narrow unix.CPUSet // wide: what a thread has that nobody has pinned, as this one
+	if err := unix.SchedGetaffinity(0, &wide); err != nil {
+		return nil, fmt.Errorf("read the cores of a thread: %w", err)
+	}
+	narrow.Set(core)
+	before := map[int]unix.CPUSet{}
+	for fresh := true; fresh; { // a thread may have been started while the others were bound
+		fresh = false
+		ids, err := threads()
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			if _, known := before[id]; known {
+				continue
+			}
+			var set unix.CPUSet
+			if unix.SchedGetaffinity(id, &set) == nil && unix.SchedSetaffinity(id, &narrow) == nil { // or it has ended
+				before[id], fresh = set, true
+			}
+		}
+	}
+	return func() {
+		ids, err := threads()
+		if err != nil {
+			return // the process goes on with one core
+		}
+		for _, id := range ids {
+			set, known := before[id]
+			if !known {
+				set = wide
+			}
+			_ = unix.SchedSetaffinity(id, &set) // or it has ended
+		}
+	}, nil
+}
+
+// threads returns the ids of this process's threads.
+func threads() ([]int, error) {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return nil, fmt.Errorf("list the threads: %w", err)
+	}
+	ids := make([]int, 0, len(tasks))
+	for _, task := range tasks {
+		id, err := strconv.Atoi(task.Name())
+		if err != nil {
+			return nil, fmt.Errorf("list the threads: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}

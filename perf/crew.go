@@ -15,15 +15,13 @@ import (
 // subject is which of the things that alternate has its turn.
 type subject int
 
+// The first two of all contestants. Further limits, then rivals, follow.
 const (
 	theLimit subject = iota
 	theSystem
-	theRivals // and the next ones
 
-	maxSubjects = theRivals + 2
+	maxSubjects = 8
 )
-
-func (s subject) String() string { return [...]string{"limit", "system", "rival", "rival"}[s] }
 
 // order is one slice to be run by both sides.
 type order struct {
@@ -42,20 +40,22 @@ type outcome struct {
 	Err        error   `json:"-"`
 }
 
-// crew is one side of a run: its hot thread, and the halves that run on it. The methods are called by one goroutine,
-// except stop.
+// crew is one side of a run: its hot thread, a goroutine for what should not be on it, and the halves that run on these. The
+// methods are called by one goroutine, except stop.
 type crew struct {
 	side   measure.Side
 	core   int // -1: not pinned
+	all    []contestant
 	halves [maxSubjects]measure.Half
 	clock  measure.Clock
-	jobs   chan func()
+	jobs   chan func()  // of the hot thread
+	roving chan func()  // of the goroutine
 	done   chan outcome // of the slice that was begun
 }
 
-// newCrew starts the hot thread. The crew must be dismissed.
+// newCrew starts the hot thread and the goroutine. The crew must be dismissed.
 func newCrew(side measure.Side, core int) (*crew, error) {
-	c := &crew{side: side, core: core, jobs: make(chan func()), done: make(chan outcome, 1)}
+	c := &crew{side: side, core: core, jobs: make(chan func()), roving: make(chan func()), done: make(chan outcome, 1)}
 	ready := make(chan error)
 	go func() {
 		if core >= 0 {
@@ -74,47 +74,76 @@ func newCrew(side measure.Side, core int) (*crew, error) {
 	if err := <-ready; err != nil {
 		return nil, err
 	}
+	go func() {
+		for job := range c.roving {
+			job()
+		}
+	}()
 	return c, nil
 }
 
-// open opens the halves on the hot thread, where their memory is then touched first.
-func (c *crew) open(ctx context.Context, all []contestant) error {
-	result := make(chan error)
-	c.jobs <- func() {
-		result <- func() (err error) {
-			c.clock = all[0].env.clock
-			for i, one := range all {
-				if c.halves[i], err = one.system.open(ctx, one.env, c.side); err != nil {
-					return err
-				}
-			}
-			return nil
-		}()
+// on has a contestant's job done where the contestant belongs.
+func (c *crew) on(sub subject, job func()) {
+	if int(sub) < len(c.all) && c.all[sub].roams {
+		c.roving <- job
+		return
 	}
-	return <-result
+	c.jobs <- job
 }
 
-// begin has the hot thread run a slice, and returns when the thread is about to. The outcome comes by done.
+// open opens the halves where they will run, so that their memory is touched there first.
+func (c *crew) open(ctx context.Context, all []contestant) error {
+	c.all, c.clock = all, all[0].env.clock
+	result := make(chan error)
+	for i, one := range all {
+		c.on(subject(i), func() {
+			half, err := one.system.open(ctx, one.env, c.side)
+			c.halves[i] = half
+			result <- err
+		})
+		if err := <-result; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin has a slice run, and returns when that is about to begin. The outcome comes by done.
 func (c *crew) begin(o order, samples []int64) {
 	running := make(chan struct{})
-	c.jobs <- func() {
+	c.on(o.Subject, func() {
+		release, err := c.confine(o.Subject)
+		if err != nil {
+			close(running)
+			c.done <- outcome{Err: err}
+			return
+		}
 		s := measure.Slice{Index: o.Index, Warm: o.Warm, Count: o.Count, Pause: o.Pause, Samples: samples}
 		var before, after runtime.MemStats
 		close(running)
 		begin, usage := c.clock.Now(), cpuTime()
 		runtime.ReadMemStats(&before)
-		err := c.halves[o.Subject].Run(&s)
+		err = c.halves[o.Subject].Run(&s)
 		runtime.ReadMemStats(&after)
 		busy := float64(cpuTime()-usage) / float64(c.clock.Now()-begin)
+		release()
 		if after.HeapAlloc > collectAt {
 			runtime.GC() // nobody else would
 		}
 		if err != nil {
-			err = fmt.Errorf("%s slice %d: %w", o.Subject, o.Index, err)
+			err = fmt.Errorf("%s slice %d: %w", &c.all[o.Subject], o.Index, err)
 		}
 		c.done <- outcome{Begin: s.Begin, End: s.End, Allocs: after.Mallocs - before.Mallocs, Busy: busy, Err: err}
-	}
+	})
 	<-running
+}
+
+// confine binds the process to the core while a contestant runs that is not on the hot thread.
+func (c *crew) confine(sub subject) (release func(), err error) {
+	if !c.all[sub].roams || c.core < 0 {
+		return func() {}, nil
+	}
+	return confine(c.core)
 }
 
 // cpuTime is how long the process has run, on all cores together.
@@ -135,24 +164,22 @@ func (c *crew) stop() {
 	}
 }
 
-// dismiss closes the halves and ends the hot thread, which must have nothing to do.
+// dismiss closes the halves and ends the hot thread and the goroutine, which must have nothing to do.
 func (c *crew) dismiss() error {
 	result := make(chan error)
-	c.jobs <- func() {
-		var first error
-		for _, h := range c.halves {
-			if h == nil {
-				continue
-			}
-			if err := h.Close(); err != nil && first == nil {
-				first = err
-			}
+	var first error
+	for i, h := range c.halves {
+		if h == nil {
+			continue
 		}
-		result <- first
+		c.on(subject(i), func() { result <- h.Close() })
+		if err := <-result; err != nil && first == nil {
+			first = err
+		}
 	}
-	err := <-result
 	close(c.jobs)
-	return err
+	close(c.roving)
+	return first
 }
 
 const (

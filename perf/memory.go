@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -11,18 +12,34 @@ import (
 	"github.com/corechan/corechan/perf/measure"
 )
 
-// shared is what two processes' bare exchanges go through: memory, eventfds and, where descriptors are passed, a socketpair.
-// Each process has one and closes it after its hot thread has ended.
-type shared struct {
-	memory *os.File
-	bells  [2]*os.File // the far side's, the near side's
-	socks  [2]*os.File // the near side's, the far side's; a process that inherits has only its own
-	mem    []byte
-	each   int // bytes of a ground
+// ground is what the two halves of a bare exchange through memory share: memory and eventfds between processes; within one,
+// memory or Go channels.
+type ground struct {
+	mem      []byte
+	bells    [2]int
+	channels *limit.Channels
 }
 
-// newShared makes and maps room for that many grounds of so many bytes.
-func newShared(k kind, grounds, bytes int) (*shared, error) {
+// groundBytes is how much memory a ground has.
+func groundBytes(k kind, c *Config) int {
+	if k.trips() {
+		return limit.PingBytes(c.Size)
+	}
+	return limit.StreamBytes(c.Ring)
+}
+
+// shared is what two processes' bare exchanges go through: memory, eventfds, and the connections of those contestants that go
+// over one. Each process has one and closes it after its hot threads have ended.
+type shared struct {
+	memory    *os.File
+	bells     [2]*os.File // the far side's, the near side's
+	near, far []*os.File  // ends of the connections; a process that inherits has only its own
+	mem       []byte
+	each      int // bytes of a ground
+}
+
+// newShared makes and maps what these contestants need.
+func newShared(all []contestant) (*shared, error) {
 	fd, err := unix.MemfdCreate("corechan-perf", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("memfd_create: %w", err)
@@ -35,15 +52,17 @@ func newShared(k kind, grounds, bytes int) (*shared, error) {
 		}
 		s.bells[i] = os.NewFile(uintptr(fd), "eventfd")
 	}
-	if k == passing {
-		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	for _, c := range all {
+		if c.network == "" {
+			continue
+		}
+		near, far, err := limit.Pair(c.network)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("socketpair: %w", err), s.close())
+			return nil, errors.Join(err, s.close())
 		}
-		for i, n := range pair {
-			s.socks[i] = os.NewFile(uintptr(n), "socket")
-		}
+		s.near, s.far = append(s.near, near), append(s.far, far)
 	}
+	grounds, bytes := groundsOf(all)
 	if err := unix.Ftruncate(fd, int64(grounds*pages(bytes))); err != nil {
 		return nil, errors.Join(fmt.Errorf("shared memory of %d bytes: %w", grounds*bytes, err), s.close())
 	}
@@ -53,20 +72,36 @@ func newShared(k kind, grounds, bytes int) (*shared, error) {
 	return s, nil
 }
 
-// inheritShared maps what the first process made.
-func inheritShared(k kind, grounds, bytes int) (*shared, error) {
+// inheritShared maps what the first process made for these contestants.
+func inheritShared(all []contestant) (*shared, error) {
 	s := &shared{
 		memory: os.NewFile(fdMemory, "corechan-perf"),
 		bells:  [2]*os.File{os.NewFile(fdFarBell, "eventfd"), os.NewFile(fdNearBell, "eventfd")},
 	}
-	if k == passing {
-		s.socks[1] = os.NewFile(fdSocket, "socket")
+	for _, c := range all {
+		if c.network != "" {
+			s.far = append(s.far, os.NewFile(uintptr(fdSocket+len(s.far)), "socket"))
+		}
 	}
-	return s, s.mapGrounds(grounds, bytes)
+	return s, s.mapGrounds(groundsOf(all))
+}
+
+// groundsOf says how many areas of memory these contestants need, and how large each is.
+func groundsOf(all []contestant) (grounds, bytes int) {
+	for _, c := range all {
+		if c.memory {
+			grounds++
+			bytes = max(bytes, groundBytes(c.env.kind, &c.env.config))
+		}
+	}
+	return grounds, bytes
 }
 
 // mapGrounds maps all of it, and touches it, so that no page fault falls into a slice.
 func (s *shared) mapGrounds(grounds, bytes int) (err error) {
+	if grounds == 0 {
+		return nil
+	}
 	s.each = pages(bytes)
 	s.mem, err = unix.Mmap(int(s.memory.Fd()), 0, grounds*s.each, unix.PROT_READ|unix.PROT_WRITE,
 		unix.MAP_SHARED|unix.MAP_POPULATE)
@@ -76,23 +111,32 @@ func (s *shared) mapGrounds(grounds, bytes int) (err error) {
 	return nil
 }
 
-// give hands the areas to the limit and, if there are two, to the bare system.
-func (s *shared) give(e *env, side measure.Side) {
+// give hands each contestant its area and its end of a connection.
+func (s *shared) give(all []contestant, side measure.Side) {
 	bells := [2]int{int(s.bells[0].Fd()), int(s.bells[1].Fd())}
-	e.limit = ground{mem: s.mem[:s.each], bells: bells}
-	if len(s.mem) > s.each {
-		e.bare = ground{mem: s.mem[s.each:], bells: bells}
+	mem, ends := s.mem, s.near
+	if side == measure.Far {
+		ends = s.far
 	}
-	if sock := s.socks[indexOf(side)]; sock != nil {
-		e.sock = int(sock.Fd())
+	for _, c := range all {
+		if c.memory {
+			c.env.ground = ground{mem: mem[:s.each], bells: bells}
+			mem = mem[s.each:]
+		}
+		if c.network != "" {
+			c.env.sock = int(ends[0].Fd())
+			ends = ends[1:]
+		}
 	}
 }
 
-func indexOf(side measure.Side) int {
-	if side == measure.Near {
-		return 0
+// given closes what the second process has inherited and the first does not use, so that the end of the second is the end of its
+// connections.
+func (s *shared) given() {
+	for _, f := range s.far {
+		_ = f.Close() // nothing was written to it
 	}
-	return 1
+	s.far = nil
 }
 
 func (s *shared) close() error {
@@ -101,7 +145,7 @@ func (s *shared) close() error {
 		errs = append(errs, unix.Munmap(s.mem))
 		s.mem = nil
 	}
-	for _, f := range []*os.File{s.memory, s.bells[0], s.bells[1], s.socks[0], s.socks[1]} {
+	for _, f := range slices.Concat([]*os.File{s.memory, s.bells[0], s.bells[1]}, s.near, s.far) {
 		if f != nil {
 			errs = append(errs, f.Close())
 		}

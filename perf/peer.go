@@ -32,7 +32,14 @@ func ServePeer(ctx context.Context) error {
 	// Ctrl-C reaches every process of the terminal; when to end is for the first one to say.
 	signal.Ignore(os.Interrupt)
 	p := &peer{control: newControl(unixConn)}
-	if err := p.start(ctx); err != nil {
+	var told plan
+	if err := p.receive(&told, time.Now().Add(startTimeout)); err != nil {
+		return fmt.Errorf("read the plan: %w", err)
+	}
+	if told.Kind == idle {
+		return serveIdle(ctx, p.control, told)
+	}
+	if err := p.start(ctx, told); err != nil {
 		return p.send(replyOf(outcome{}, err))
 	}
 	if err := p.send(reply{}); err != nil {
@@ -49,23 +56,22 @@ type peer struct {
 	shared *shared
 }
 
-func (p *peer) start(ctx context.Context) error {
-	var told plan
-	if err := p.receive(&told, time.Now().Add(startTimeout)); err != nil {
-		return fmt.Errorf("read the plan: %w", err)
-	}
+func (p *peer) start(ctx context.Context, told plan) error {
 	c := told.Config
 	quietRuntime(1)
 	clock, err := measure.NewClock()
 	if err != nil {
 		return err
 	}
-	if p.shared, err = inheritShared(told.Kind, told.Grounds, groundBytes(told.Kind, &c)); err != nil {
+	e := &env{kind: told.Kind, config: c, address: told.Address, clock: clock, certificate: told.Certificate}
+	p.all = contestants(e)
+	for i, addr := range told.Addresses {
+		p.all[i].env.address = addr
+	}
+	if p.shared, err = inheritShared(p.all); err != nil {
 		return err
 	}
-	e := &env{kind: told.Kind, config: c, address: told.Address, clock: clock}
-	p.shared.give(e, measure.Far)
-	p.all = contestants(e)
+	p.shared.give(p.all, measure.Far)
 	if p.crew, err = newCrew(measure.Far, c.Cores[1]); err != nil {
 		return err
 	}

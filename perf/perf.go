@@ -21,6 +21,9 @@ type Options struct {
 
 	// Progress, if not nil, is called after each slice of the system.
 	Progress func(Progress)
+
+	// Phase, if not nil, is called by Idle when something begins that takes a while, with a few words.
+	Phase func(string)
 }
 
 // Progress is how far a measurement has come.
@@ -46,6 +49,9 @@ func (o *Options) orDefault() *Options {
 	}
 	if d.Progress == nil {
 		d.Progress = func(Progress) {}
+	}
+	if d.Phase == nil {
+		d.Phase = func(string) {}
 	}
 	return &d
 }
@@ -157,7 +163,8 @@ func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress
 	if err != nil {
 		return r, err
 	}
-	r.rivals = make([]rival, len(s.all)-int(theRivals))
+	r.limits = make([][]float64, len(s.those(asLimit)))
+	r.rivals = make([]rival, len(s.those(asRival)))
 	r.timer = s.env.clock.Overhead()
 	err = s.measure(ctx, r, progress)
 	return r, errors.Join(err, s.close())
@@ -181,14 +188,17 @@ func (s *session) measure(ctx context.Context, r *result, progress func(Progress
 		}
 	}
 	p := s.pace(each)
-	limit := func() error {
-		m, err := s.slice(theLimit, p.counts[theLimit])
-		if err == nil {
-			r.limits = append(r.limits, m.figure)
+	limits := func() error {
+		for i, sub := range s.those(asLimit) {
+			m, err := s.slice(sub, p.counts[sub])
+			if err != nil {
+				return err
+			}
+			r.limits[i] = append(r.limits[i], m.figure)
 		}
-		return err
+		return nil
 	}
-	if err := limit(); err != nil {
+	if err := limits(); err != nil {
 		return err
 	}
 	for i := 0; ; i++ {
@@ -205,19 +215,19 @@ func (s *session) measure(ctx context.Context, r *result, progress func(Progress
 			return err
 		}
 		r.add(m, n)
-		for sub := theRivals; sub < subjects; sub++ {
+		for j, sub := range s.those(asRival) {
 			if m, err = s.slice(sub, p.counts[sub]); err != nil {
 				return err
 			}
-			r.addRival(int(sub-theRivals), m)
+			r.addRival(j, m)
 		}
-		if err := limit(); err != nil {
+		if err := limits(); err != nil {
 			return err
 		}
 		_, done = p.next(i+1, r)
-		ratio, _, _ := r.ratio()
+		ratio, _, _ := r.ratio(0)
 		progress(Progress{
-			Done: done, Slices: len(r.systems), Figure: median(r.systems), Limit: median(r.limits), Ratio: ratio,
+			Done: done, Slices: len(r.systems), Figure: median(r.systems), Limit: median(r.limits[0]), Ratio: ratio,
 		})
 	}
 }

@@ -34,7 +34,9 @@ const (
 // process is a far side in a process of its own.
 type process struct {
 	*control
-	plan   plan
+	name   string
+	plan   plan         // but for the addresses
+	all    []contestant // which have them
 	cmd    *exec.Cmd
 	stderr head
 	gone   chan struct{} // closed after the process has been waited for
@@ -43,8 +45,20 @@ type process struct {
 	send1  sync.Mutex    // stop may come at any time
 }
 
-// startProcess starts the second process, which inherits the shared memory.
-func startProcess(cmd *exec.Cmd, p plan, s *shared) (*process, error) {
+// startProcess starts the second process of a run, which inherits what is shared.
+func startProcess(cmd *exec.Cmd, k kind, e *env, all []contestant, s *shared) (*process, error) {
+	files := []*os.File{fdMemory - fdMemory: s.memory, fdFarBell - fdMemory: s.bells[0], fdNearBell - fdMemory: s.bells[1]}
+	far, err := spawn(cmd, append(files, s.far...)) // fdSocket
+	if err != nil {
+		return nil, err
+	}
+	s.given()
+	far.all, far.plan = all, plan{Kind: k, Config: e.config, Address: e.address, Certificate: e.certificate}
+	return far, nil
+}
+
+// spawn starts a process that serves this one, and inherits these files from fdMemory on.
+func spawn(cmd *exec.Cmd, files []*os.File) (*process, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
@@ -56,11 +70,8 @@ func startProcess(cmd *exec.Cmd, p plan, s *shared) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	far := &process{control: newControl(conn.(*net.UnixConn)), plan: p, cmd: cmd, gone: make(chan struct{})}
-	cmd.ExtraFiles = []*os.File{fdControl - 3: theirs, fdMemory - 3: s.memory, fdFarBell - 3: s.bells[0], fdNearBell - 3: s.bells[1]}
-	if s.socks[1] != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, s.socks[1]) // fdSocket
-	}
+	far := &process{control: newControl(conn.(*net.UnixConn)), name: "second process", cmd: cmd, gone: make(chan struct{})}
+	cmd.ExtraFiles = append([]*os.File{fdControl - 3: theirs}, files...)
 	cmd.Stderr = &far.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
@@ -83,6 +94,9 @@ func startProcess(cmd *exec.Cmd, p plan, s *shared) (*process, error) {
 }
 
 func (p *process) open(ctx context.Context) error {
+	for _, c := range p.all {
+		p.plan.Addresses = append(p.plan.Addresses, c.env.address)
+	}
 	if err := p.tell(p.plan); err != nil {
 		return err
 	}
@@ -143,7 +157,7 @@ func (p *process) hear(deadline time.Time) (outcome, error) {
 	}
 	if r.Err != "" {
 		p.failed = true
-		return outcome{}, fmt.Errorf("second process: %s", r.Err)
+		return outcome{}, fmt.Errorf("%s: %s", p.name, r.Err)
 	}
 	return r.Outcome, nil
 }
@@ -151,17 +165,17 @@ func (p *process) hear(deadline time.Time) (outcome, error) {
 // explain adds what the process left behind when it died.
 func (p *process) explain(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("the second process does not answer: %w", err)
+		return fmt.Errorf("the %s does not answer: %w", p.name, err)
 	}
 	select {
 	case <-p.gone:
 	case <-time.After(endTimeout):
-		return fmt.Errorf("second process: %w", err)
+		return fmt.Errorf("%s: %w", p.name, err)
 	}
 	if said := strings.TrimSpace(p.stderr.String()); said != "" {
-		return fmt.Errorf("the second process died (%v) and said: %s", p.exit, said)
+		return fmt.Errorf("the %s died (%v) and said: %s", p.name, p.exit, said)
 	}
-	return fmt.Errorf("the second process died (%v)", p.exit)
+	return fmt.Errorf("the %s died (%v)", p.name, p.exit)
 }
 
 // head keeps the first bytes written to it: of a Go program that crashes, those that matter.

@@ -29,6 +29,7 @@ type PingpongReport struct {
 	PauseNs     int64     `json:"pause_ns"`   // between round trips; part of no figure but seconds and busy_cores
 	BusyCores   float64   `json:"busy_cores"` // kept busy by both processes; a pause is busy too
 	Rivals      []Rival   `json:"rivals"`     // other ways to wait, if they were asked for
+	Limits      []Limit   `json:"limits"`     // all limits, of which the first is the one above
 	Limit       string    `json:"limit"`      // what the limit is
 	RatioLow    float64   `json:"ratio_low"`  // lower and upper quartile of the slices' ratios
 	RatioHigh   float64   `json:"ratio_high"` //
@@ -50,6 +51,16 @@ type CallReport struct {
 	// With several in flight, the same of calls one after the other, in slices beside these.
 	SingleCallsPerS float64 `json:"single_calls_per_s"`
 	RatioCalls      float64 `json:"ratio_calls"` // median of slice / the slice of single calls beside it; 0 if there is none
+}
+
+// Limit is one of the limits that a transport is held against: what the machine allows, or what programs use in its place.
+type Limit struct {
+	Name      string  `json:"name"`
+	P50Ns     float64 `json:"p50_ns,omitempty"`     // of round trips: median of the slices' p50
+	MsgsPerS  float64 `json:"msgs_per_s,omitempty"` // of a stream: median of the slices
+	Ratio     float64 `json:"ratio"`                // median of the transport's slice / this limit's slices beside it
+	RatioLow  float64 `json:"ratio_low"`            // lower and upper quartile of these
+	RatioHigh float64 `json:"ratio_high"`
 }
 
 // Rival is another way to wait for the same messages, measured in slices beside those of the one asked for.
@@ -81,34 +92,37 @@ type StreamReport struct {
 	Ratio          float64   `json:"ratio"` // median of slice / neighbouring limit slices
 	// Here the contract ends.
 
-	// Of a byte stream: the rate of the machine's own limit, and the ratio to it.
+	// Of a byte stream: what it is held against beside its limit, the rate of that, and the ratio to it.
+	Bare          string  `json:"bare,omitempty"`
 	BareBytesPerS float64 `json:"bare_bytes_per_s,omitempty"`
 	RatioBare     float64 `json:"ratio_bare,omitempty"`
-	Kind          string  `json:"kind"`       // messages or bytes
-	Count         int     `json:"count"`      // messages measured in a run
-	BusyCores     float64 `json:"busy_cores"` // kept busy by both processes
-	Cores         []int   `json:"cores"`      // near (sends), far (receives); empty if not pinned
-	Lane          bool    `json:"lane"`
-	Ring          int     `json:"ring"`
-	Limit         string  `json:"limit"`
-	RatioLow      float64 `json:"ratio_low"`
-	RatioHigh     float64 `json:"ratio_high"`
-	Slices        int     `json:"slices"`
-	Runs          int     `json:"runs"`
-	Interrupted   bool    `json:"interrupted"`
+
+	Limits      []Limit `json:"limits"`     // as in PingpongReport
+	Kind        string  `json:"kind"`       // messages or bytes
+	Count       int     `json:"count"`      // messages measured in a run
+	BusyCores   float64 `json:"busy_cores"` // kept busy by both processes
+	Cores       []int   `json:"cores"`      // near (sends), far (receives); empty if not pinned
+	Lane        bool    `json:"lane"`
+	Ring        int     `json:"ring"`
+	Limit       string  `json:"limit"`
+	RatioLow    float64 `json:"ratio_low"`
+	RatioHigh   float64 `json:"ratio_high"`
+	Slices      int     `json:"slices"`
+	Runs        int     `json:"runs"`
+	Interrupted bool    `json:"interrupted"`
 }
 
 // result is what one run has measured so far.
 type result struct {
 	seconds  float64
 	count    int
-	systems  []float64  // a figure per slice: p50 in ns, or messages per second
-	rates    []float64  // round trips or messages per second, per slice
-	limits   []float64  // the same
-	trips    *histogram // of all system slices of a ping-pong
-	allocs   [2]uint64  // of made
-	made     int        // with those that did not count
-	busy     []float64  // cores, of each system slice
+	systems  []float64   // a figure per slice: p50 in ns, or messages per second
+	rates    []float64   // round trips or messages per second, per slice
+	limits   [][]float64 // the same, of each limit
+	trips    *histogram  // of all system slices of a ping-pong
+	allocs   [2]uint64   // of made
+	made     int         // with those that did not count
+	busy     []float64   // cores, of each system slice
 	rivals   []rival
 	timer    float64 // ns of a clock read
 	complete bool
@@ -159,9 +173,29 @@ func (r *result) perOp(n uint64) float64 {
 	return round(float64(n)/float64(r.made), 3)
 }
 
-func (r *result) ratio() (mid, low, high float64) {
-	all := ratios(r.systems, r.limits)
+// ratio is that to limit i.
+func (r *result) ratio(i int) (mid, low, high float64) {
+	all := ratios(r.systems, r.limits[i])
 	return round(median(all), 3), round(quantileOf(all, 0.25), 3), round(quantileOf(all, 0.75), 3)
+}
+
+// reportLimits names the limits of messages, and holds the system against each.
+func (r *result) reportLimits(k kind, c *Config) []Limit {
+	if k != pingpong && k != stream {
+		return []Limit{} // the only one has fields of its own
+	}
+	all := make([]Limit, len(r.limits))
+	for i, f := range forms(k, c) {
+		l := Limit{Name: f.name}
+		if k.trips() {
+			l.P50Ns = round(median(r.limits[i]), 1)
+		} else {
+			l.MsgsPerS = round(median(r.limits[i]), 0)
+		}
+		l.Ratio, l.RatioLow, l.RatioHigh = r.ratio(i)
+		all[i] = l
+	}
+	return all
 }
 
 func pingpongReport(c *Config, r *result) PingpongReport { return tripReport(pingpong, c, r) }
@@ -182,12 +216,12 @@ func tripReport(k kind, c *Config, r *result) PingpongReport {
 		Transport: c.Transport, Size: c.Size, Count: r.count, Wait: c.Wait, Mode: c.Mode, Cores: c.Cores,
 		MeanNs: round(r.trips.mean(), 1), P50Ns: r.trips.quantile(50), P90Ns: r.trips.quantile(90),
 		P99Ns: r.trips.quantile(99), P999Ns: r.trips.quantile(99.9), MaxNs: float64(r.trips.max),
-		AllocsPerOp: r.allocsPerOp(), AllocsEach: r.allocsEach(c), LimitP50Ns: round(median(r.limits), 1),
+		AllocsPerOp: r.allocsPerOp(), AllocsEach: r.allocsEach(c), LimitP50Ns: round(median(r.limits[0]), 1),
 		Seconds: round(r.seconds, 6), Lane: c.Lane, Ring: c.Ring, PauseNs: int64(c.Pause),
-		BusyCores: round(median(r.busy), 2), Rivals: r.reportRivals(c), Limit: limitName(k, c), TimerNs: round(r.timer, 1),
+		BusyCores: round(median(r.busy), 2), Rivals: r.reportRivals(c), Limits: r.reportLimits(k, c), Limit: limitName(k, c), TimerNs: round(r.timer, 1),
 		Slices: len(r.systems), Runs: 1,
 	}
-	p.RatioP50, p.RatioLow, p.RatioHigh = r.ratio()
+	p.RatioP50, p.RatioLow, p.RatioHigh = r.ratio(0)
 	return p
 }
 
@@ -196,22 +230,23 @@ func streamReport(c *Config, r *result) StreamReport { return rateReport(stream,
 func bytesReport(c *Config, r *result) StreamReport {
 	s := rateReport(byteStream, KindBytes, c, r)
 	bare := r.rivals[0].figures
+	s.Bare = forms(stream, c)[0].name
 	s.BareBytesPerS, s.RatioBare = round(median(bare)*Piece, 0), round(median(quotients(r.systems, bare)), 3)
 	return s
 }
 
 func rateReport(k kind, name string, c *Config, r *result) StreamReport {
 	size := float64(c.Size)
-	msgs, limit := median(r.systems), median(r.limits)
+	msgs, limit := median(r.systems), median(r.limits[0])
 	s := StreamReport{
 		Transport: c.Transport, Size: c.Size, Seconds: round(r.seconds, 6), Wait: c.Wait, Mode: c.Mode,
 		MsgsPerS: round(msgs, 0), BytesPerS: round(msgs*size, 0), AllocsPerOp: r.allocsPerOp(),
 		LimitMsgsPerS: round(limit, 0), LimitBytesPerS: round(limit*size, 0),
 		Kind: name, Count: r.count, BusyCores: round(median(r.busy), 2), Cores: c.Cores, Lane: c.Lane, Ring: c.Ring,
-		Limit:  limitName(k, c),
+		Limit: limitName(k, c), Limits: r.reportLimits(k, c),
 		Slices: len(r.systems), Runs: 1,
 	}
-	s.Ratio, s.RatioLow, s.RatioHigh = r.ratio()
+	s.Ratio, s.RatioLow, s.RatioHigh = r.ratio(0)
 	return s
 }
 
@@ -253,7 +288,7 @@ func mergeCall(runs []CallReport) CallReport {
 
 // own gives the first of several reports, which becomes the result, slices of its own.
 func (r *PingpongReport) own() {
-	r.Rivals, r.AllocsEach = slices.Clone(r.Rivals), slices.Clone(r.AllocsEach)
+	r.Rivals, r.AllocsEach, r.Limits = slices.Clone(r.Rivals), slices.Clone(r.AllocsEach), slices.Clone(r.Limits)
 }
 
 func (r *PingpongReport) figures() []*float64 {
@@ -268,17 +303,27 @@ func (r *PingpongReport) figures() []*float64 {
 		v := &r.Rivals[i]
 		all = append(all, &v.P50Ns, &v.Ratio, &v.BusyCores)
 	}
+	return append(all, limitFigures(r.Limits)...)
+}
+
+func limitFigures(limits []Limit) (all []*float64) {
+	for i := range limits {
+		l := &limits[i]
+		all = append(all, &l.P50Ns, &l.MsgsPerS, &l.Ratio, &l.RatioLow, &l.RatioHigh)
+	}
 	return all
 }
 
 func (r *PingpongReport) counts() ([]*int, *int) { return []*int{&r.Count, &r.Slices}, &r.Runs }
 
 func mergeStream(runs []StreamReport) StreamReport {
+	runs = slices.Clone(runs)
+	runs[0].Limits = slices.Clone(runs[0].Limits)
 	return merged(runs, func(r *StreamReport) []*float64 {
-		return []*float64{
+		return append([]*float64{
 			&r.Seconds, &r.MsgsPerS, &r.BytesPerS, &r.AllocsPerOp, &r.LimitMsgsPerS, &r.LimitBytesPerS,
 			&r.Ratio, &r.RatioLow, &r.RatioHigh, &r.BusyCores, &r.BareBytesPerS, &r.RatioBare,
-		}
+		}, limitFigures(r.Limits)...)
 	}, func(r *StreamReport) ([]*int, *int) {
 		return []*int{&r.Count, &r.Slices}, &r.Runs
 	})

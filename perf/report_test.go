@@ -14,11 +14,12 @@ func TestTheNamesOfTheJSONFieldsAreAContract(t *testing.T) {
 		names  string
 	}{
 		{PingpongReport{}, "transport size count wait mode cores mean_ns p50_ns p90_ns p99_ns p999_ns max_ns allocs_per_op " +
-			"limit_p50_ns ratio_p50"},
+			"limit_p50_ns ratio_p50 limits"},
 		{CallReport{}, "transport size count wait mode cores mean_ns p50_ns p90_ns p99_ns p999_ns max_ns allocs_per_op " +
 			"limit_p50_ns ratio_p50 calls_per_s inflight"},
 		{StreamReport{}, "transport size seconds wait mode msgs_per_s bytes_per_s allocs_per_op limit_msgs_per_s " +
-			"limit_bytes_per_s ratio"},
+			"limit_bytes_per_s ratio limits"},
+		{IdleReport{Limit: new(IdleFigures)}, "transport sessions busy seconds wait system limit"},
 	} {
 		b, err := json.Marshal(test.report)
 		if err != nil {
@@ -58,7 +59,7 @@ func TestSeveralRunsAreReportedByTheMedianOfEachFigure(t *testing.T) {
 
 func TestTheNumbersOfAReportBelongTogether(t *testing.T) {
 	c := Config{Transport: Shm, Size: 64, Cores: []int{0, 1}}
-	r := result{count: 1000, seconds: 2, systems: []float64{2e6, 4e6}, limits: []float64{4e6, 4e6, 8e6}, allocs: [2]uint64{0, 1}, made: 1000, trips: newHistogram(), complete: true}
+	r := result{count: 1000, seconds: 2, systems: []float64{2e6, 4e6}, limits: [][]float64{{4e6, 4e6, 8e6}}, allocs: [2]uint64{0, 1}, made: 1000, trips: newHistogram(), complete: true}
 	s := streamReport(&c, &r)
 	if s.MsgsPerS != 3e6 || s.BytesPerS != 64*3e6 || s.LimitMsgsPerS != 4e6 || s.LimitBytesPerS != 64*4e6 || s.AllocsPerOp != 0.001 {
 		t.Errorf("%+v", s)

@@ -80,13 +80,15 @@ func newSession(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd) (_
 }
 
 func (s *session) openThread(core int) (err error) {
-	if s.env.limit, err = privateGround(s.kind, s.config); err != nil {
-		return err
-	}
-	if s.env.bare, err = privateGround(s.kind, s.config); err != nil {
-		return err
-	}
 	s.all = contestants(s.env)
+	for _, c := range s.all {
+		if !c.memory {
+			continue
+		}
+		if c.env.ground, err = privateGround(c.env.kind, s.config); err != nil {
+			return err
+		}
+	}
 	far, err := newCrew(measure.Far, core)
 	if err != nil {
 		return err
@@ -96,17 +98,15 @@ func (s *session) openThread(core int) (err error) {
 }
 
 func (s *session) openProcess(cmd *exec.Cmd) (err error) {
-	grounds := 1
-	if s.config.Transport == Bare {
-		grounds = 2
-	}
-	if s.shared, err = newShared(s.kind, grounds, groundBytes(s.kind, s.config)); err != nil {
+	if err := s.env.identify(); err != nil {
 		return err
 	}
-	s.shared.give(s.env, measure.Near)
 	s.all = contestants(s.env)
-	p := plan{Kind: s.kind, Config: *s.config, Address: s.env.address, Grounds: grounds}
-	far, err := startProcess(cmd, p, s.shared)
+	if s.shared, err = newShared(s.all); err != nil {
+		return err
+	}
+	s.shared.give(s.all, measure.Near)
+	far, err := startProcess(cmd, s.kind, s.env, s.all, s.shared)
 	if err != nil {
 		return err
 	}
@@ -148,6 +148,16 @@ func (s *session) mostInSlice() int {
 		return maxSamples
 	}
 	return maxStream
+}
+
+// those are the contestants in a role, in order.
+func (s *session) those(r role) (subs []subject) {
+	for i, c := range s.all {
+		if c.role == r {
+			subs = append(subs, subject(i))
+		}
+	}
+	return subs
 }
 
 // measured is what a slice brought.
@@ -214,7 +224,7 @@ func (s *session) both(o order, samples []int64) (near, far outcome, err error) 
 		s.recall()
 		_, err = s.far.end()
 	case <-timeout.C:
-		err = fmt.Errorf("%s slice %d is not over after %v", o.Subject, o.Index, sliceTimeout)
+		err = fmt.Errorf("%s slice %d is not over after %v", &s.all[o.Subject], o.Index, sliceTimeout)
 		s.far.stop()
 		s.recall()
 	}

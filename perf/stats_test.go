@@ -30,8 +30,8 @@ func TestEachSystemSliceIsComparedToTheLimitSlicesBesideIt(t *testing.T) {
 }
 
 func TestOneSliceThatLostItsCoreDoesNotMoveTheRatio(t *testing.T) {
-	r := result{systems: []float64{150, 150, 9e6, 150, 150}, limits: []float64{100, 100, 100, 8e6, 100, 100}}
-	if mid, _, _ := r.ratio(); mid != 1.5 {
+	r := result{systems: []float64{150, 150, 9e6, 150, 150}, limits: [][]float64{{100, 100, 100, 8e6, 100, 100}}}
+	if mid, _, _ := r.ratio(0); mid != 1.5 {
 		t.Errorf("ratio %v, want 1.5", mid)
 	}
 }

@@ -25,15 +25,16 @@ const (
 	fdMemory
 	fdFarBell
 	fdNearBell
-	fdSocket // only where descriptors are passed
+	fdSocket // and those after it: one for each contestant that goes over a bare connection
 )
 
 // plan is what the second process is told first.
 type plan struct {
-	Kind    kind
-	Config  Config
-	Address string
-	Grounds int // areas in the shared memory: the bare limit's, and one for the bare system
+	Kind        kind
+	Config      Config
+	Address     string   // as in env
+	Addresses   []string // of the contestants, after the first process has prepared them
+	Certificate []byte   // as in env
 }
 
 type verb string

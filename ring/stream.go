@@ -24,6 +24,9 @@ type Inlet struct {
 
 	pos  uint64 // where the next record begins; all before it is published
 	part uint64 // bytes that are there of it
+
+	asleep  uint64 // this end's word for the consumer: see Producer
+	rangFor atomic.Uint64
 }
 
 // NewInlet returns the producing end of the queue in s, whose other end is NewConsumer(s, s). Records of fewer than
@@ -77,6 +80,35 @@ func (in *Inlet) Empty() bool { return in.part == 0 && atomic.LoadUint64(in.s.he
 
 // Part reports whether a part of a record is there.
 func (in *Inlet) Part() bool { return in.part != 0 }
+
+// Expose publishes the beginning of a record that Add refused, so that the consumer refuses it too: its user learns in its
+// turn, behind the records before it, what came.
+func (in *Inlet) Expose() {
+	if in.part >= lengthSize {
+		atomics.StoreRelease(in.s.tail, in.pos+Align)
+	}
+}
+
+// Arm has the consumer ring at its next Release. The caller must look at Space once more afterwards.
+func (in *Inlet) Arm() {
+	in.asleep += 1 + in.asleep&1
+	atomic.SwapUint64(in.s.tailSleep, in.asleep)
+}
+
+// Disarm ends that.
+func (in *Inlet) Disarm() {
+	if in.asleep&1 != 0 {
+		in.asleep++
+		atomics.StoreRelease(in.s.tailSleep, in.asleep)
+	}
+}
+
+// MustRing reports whether the consumer waits for records and has not been rung for that yet; then it is the caller who
+// rings. A full fence must stand between Add and it.
+func (in *Inlet) MustRing() bool {
+	w := atomic.LoadUint64(in.s.headSleep)
+	return w&1 != 0 && mustRingFor(&in.rangFor, w)
+}
 
 // Published returns how many bytes of records were ever published.
 func (in *Inlet) Published() uint64 { return in.pos }
@@ -144,6 +176,9 @@ func (o *Outlet) Done(n int) {
 
 // Left returns how many bytes have left. It may be called by any goroutine, as Empty.
 func (o *Outlet) Left() uint64 { return atomic.LoadUint64(&o.left) }
+
+// Published returns how many bytes of records were ever published. It may be called by any goroutine.
+func (o *Outlet) Published() uint64 { return atomic.LoadUint64(o.s.tail) }
 
 // Empty reports whether everything that was published has left.
 func (o *Outlet) Empty() bool { return atomic.LoadUint64(o.s.tail) == o.Left() }

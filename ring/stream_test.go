@@ -183,6 +183,69 @@ func TestAnOutletRingsOnceForEachArming(t *testing.T) {
 	}
 }
 
+// TestAnInletRingsOnceForEachArming: the inlet for the first record behind the consumer's arming, and the consumer for the
+// first release behind the inlet's.
+func TestAnInletRingsOnceForEachArming(t *testing.T) {
+	s := private(t, 4096)
+	in, cons := ring.NewInlet(s, 16), ring.NewConsumer(s, s)
+	put := func() {
+		binary.LittleEndian.PutUint32(in.Space(), 1024)
+		if err := in.Add(1024); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		cons.Arm()
+		for i := range 4 {
+			put()
+			if got := in.MustRing(); got != (i == 0) {
+				t.Fatalf("record %d behind an arming: MustRing is %v", i, got)
+			}
+		}
+		if cons.Disarm(); in.MustRing() {
+			t.Fatal("rings for a consumer that is awake")
+		}
+		if cons.MustRing() {
+			t.Fatal("rings for an inlet that is awake")
+		}
+		if in.Arm(); len(in.Space()) != 0 {
+			t.Fatal("space in a full ring")
+		}
+		for i := range 4 {
+			if _, err := cons.Next(); err != nil {
+				t.Fatal(err)
+			}
+			cons.Release()
+			if got := cons.MustRing(); got != (i == 0) {
+				t.Fatalf("release %d behind an arming: MustRing is %v", i, got)
+			}
+		}
+		in.Disarm()
+	}
+}
+
+// TestTheConsumerFindsWhatAnInletRefused: behind the records before it.
+func TestTheConsumerFindsWhatAnInletRefused(t *testing.T) {
+	for _, length := range []uint32{0, 3, 9, 15, 4097, 1<<32 - 1} {
+		s := private(t, 4096)
+		in, cons := ring.NewInlet(s, 16), ring.NewConsumer(s, s)
+		b := in.Space()
+		binary.LittleEndian.PutUint32(b, 16)
+		binary.LittleEndian.PutUint32(b[16:], length)
+		if err := in.Add(20); err == nil {
+			t.Fatalf("length %d was taken", length)
+		}
+		in.Expose()
+		if _, err := cons.Next(); err != nil {
+			t.Errorf("length %d: the record before it: %v", length, err)
+		}
+		var corrupt *ring.CorruptError
+		if _, err := cons.Next(); !errors.As(err, &corrupt) || corrupt.Value != uint64(length) {
+			t.Errorf("length %d: %v, want a CorruptError", length, err)
+		}
+	}
+}
+
 func FuzzInlet(f *testing.F) {
 	f.Add([]byte{16, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, uint8(3))
 	f.Add([]byte{17, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0}, uint8(1))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/fd"
+	"github.com/corechan/corechan/transports/h2"
 	"github.com/corechan/corechan/transports/shm"
 	"github.com/corechan/corechan/transports/tls"
 	"github.com/corechan/corechan/transports/unix"
@@ -49,6 +50,7 @@ func Lasting(err error) bool {
 	}
 	for _, lasting := range []error{
 		ErrURL, fd.ErrBadAddr, shm.ErrRefused, shm.ErrForbidden, shm.ErrVersion, shm.ErrHandshake, unix.ErrForbidden, tls.ErrProtocol,
+		h2.ErrUnauthorized, h2.ErrNotCorechan, h2.ErrHTTP1, h2.ErrURL,
 	} {
 		if errors.Is(err, lasting) {
 			return true

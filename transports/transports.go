@@ -8,6 +8,8 @@
 //	auto:///run/app.sock          shm, or unix where shared memory is refused; or auto://@name
 //	tcp://host:port               any machine, neither encrypted nor authenticated
 //	tls://host:port               any machine, by TLS 1.3
+//	https://host:port/path        by HTTP/2, or WebSocket where there is only HTTP/1.1; through proxies
+//	wss://host:port/path          by WebSocket alone; h2c:// and ws:// are the same two without TLS
 package transports
 
 import (
@@ -16,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -50,6 +53,10 @@ type Options struct {
 	TLS *stdtls.Config
 	// TLSFiles are PEM files read instead, and read again when they change.
 	TLSFiles tls.Files
+	// Header is what the request of a dial by HTTP has beside its own.
+	Header http.Header
+	// Token is the bearer token that a dial by HTTP sends, and that a listener or handler there wants.
+	Token string
 	// Retry has Dial try again, and says how Sessions does. nil: Dial tries once.
 	Retry *Retry
 }
@@ -64,7 +71,7 @@ type transport struct {
 
 // all returns the transports.
 func all() []transport {
-	return []transport{
+	return append([]transport{
 		{inmem.Transport, anyName,
 			func(ctx context.Context, addr string, o *Options) (*engine.Session, error) {
 				return inmem.Dial(ctx, addr, o.inmem())
@@ -107,7 +114,7 @@ func all() []transport {
 			func(ctx context.Context, addr string, o *Options) (*engine.Listener, error) {
 				return tls.Listen(ctx, addr, o.tls())
 			}},
-	}
+	}, webTransports()...)
 }
 
 // Schemes returns the schemes that URLs may have.

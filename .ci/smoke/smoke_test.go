@@ -148,6 +148,110 @@ func TestEveryFormOfAByteStreamGivesItsFields(t *testing.T) {
 	}
 }
 
+// The transports over sockets, each with the ways to wait that it is measured with, and whether it passes descriptors.
+var sockets = []struct {
+	name   string
+	waits  []string
+	passes bool
+	limits map[string]string // by the way to wait: the names of what it is held against
+}{
+	{"unix", []string{"spin", "hybrid", "block"}, true, socketLimits},
+	{"tcp", []string{"spin", "hybrid", "block"}, false, socketLimits},
+	{"tls", []string{"spin", "hybrid", "block"}, false, nil},
+	{"h2", []string{"block"}, false, nil},
+	{"ws", []string{"block"}, false, nil},
+}
+
+var socketLimits = map[string]string{
+	"spin": "polling calls, blocking calls, net.Conn", "hybrid": "polling calls, blocking calls, net.Conn", "block": "blocking calls, net.Conn",
+}
+
+func TestEveryTransportOverSocketsGivesItsFields(t *testing.T) {
+	needTwoCores(t)
+	for _, s := range sockets {
+		for _, wait := range s.waits {
+			for _, command := range []string{
+				"pingpong", "stream", "stream --size 65536 --mode raw", "call", "call --inflight 16", "stream --kind bytes", "fd",
+			} {
+				if command == "fd" && !s.passes {
+					continue
+				}
+				t.Run(s.name+" "+wait+" "+command, func(t *testing.T) {
+					args := append([]string{"perf"}, strings.Fields(command)...)
+					args = append(args, "--transport", s.name, "--wait", wait, "--json")
+					if strings.Contains(command, "bytes") {
+						args = append(args, "--bytes", "16777216")
+					} else {
+						args = append(args, "--count", "2000")
+					}
+					got := object(t, mustRun(t, args...))
+					wantFields(t, got, map[string]any{"transport": s.name, "wait": wait})
+					switch fields := pingpongNumbers; {
+					case strings.HasPrefix(command, "stream"):
+						numbers(t, got, streamNumbers)
+					case strings.HasPrefix(command, "call"):
+						checkTrips(t, got, callNumbers)
+					default:
+						checkTrips(t, got, fields)
+					}
+					if want := s.limits[wait]; want != "" && (command == "pingpong" || command == "stream") {
+						checkLimits(t, got, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+// checkLimits checks the names of the limits, and that each has a ratio.
+func checkLimits(t *testing.T, got map[string]any, want string) {
+	t.Helper()
+	all, _ := got["limits"].([]any)
+	var names []string
+	for _, l := range all {
+		fields, _ := l.(map[string]any)
+		names = append(names, fmt.Sprint(fields["name"]))
+		numbers(t, fields, []string{"ratio"})
+	}
+	if strings.Join(names, ", ") != want {
+		t.Errorf("limits are %q, want %q", names, want)
+	}
+}
+
+func TestEveryFormOfIdleGivesItsFields(t *testing.T) {
+	for _, transport := range []string{"shm", "unix", "tcp", "tls", "h2", "ws"} {
+		t.Run(transport, func(t *testing.T) {
+			got := object(t, mustRun(t, "perf", "idle", "--transport", transport, "--sessions", "100", "--busy", "20",
+				"--seconds", "0.1", "--json"))
+			wantFields(t, got, map[string]any{"transport": transport, "sessions": 100.0, "busy": 20.0})
+			for _, of := range []string{"system", "limit"} {
+				figures, has := got[of].(map[string]any)
+				if !has && of == "limit" {
+					continue // not every transport has one
+				}
+				numbers(t, figures, strings.Fields("dials_per_s trips_per_s median_per_s slowest_per_s fastest_per_s slowest_ratio"))
+				for _, side := range []string{"server", "client"} {
+					costs, _ := figures[side].(map[string]any)
+					for _, when := range []string{"new", "used"} {
+						cost, _ := costs[when].(map[string]any)
+						numbers(t, cost, []string{"rss_bytes", "heap_bytes", "descriptors"})
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestTheLimitsCanBeMeasuredAgainstThemselves(t *testing.T) {
+	needTwoCores(t)
+	for _, transport := range strings.Fields("bare bare-inmem bare-unix bare-tcp bare-tls bare-h2 bare-ws") {
+		for _, command := range []string{"pingpong", "stream"} {
+			got := object(t, mustRun(t, "perf", command, "--transport", transport, "--count", "2000", "--json"))
+			wantFields(t, got, map[string]any{"transport": transport, "count": 2000.0})
+		}
+	}
+}
+
 func wantFields(t *testing.T, got, want map[string]any) {
 	t.Helper()
 	for field, v := range want {
@@ -223,7 +327,9 @@ func TestAPipeGetsPlainText(t *testing.T) {
 		for _, c := range []string{"pingpong", "stream", "call", "fd"} {
 			commands = append(commands, []string{"perf", c, "--count", "1000"})
 		}
-		commands = append(commands, []string{"perf", "stream", "--kind", "bytes", "--bytes", "10000000"})
+		commands = append(commands, []string{"perf", "stream", "--kind", "bytes", "--bytes", "10000000"},
+			[]string{"perf", "pingpong", "--transport", "tcp", "--count", "1000"},
+			[]string{"perf", "idle", "--sessions", "50", "--seconds", "0.1"})
 	}
 	for _, args := range commands {
 		out := mustRun(t, args...)
@@ -247,11 +353,12 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 		names   []string
 	}{
 		{nil, []string{"perf", "doctor"}},
-		{[]string{"perf"}, []string{"pingpong", "stream", "call", "fd"}},
+		{[]string{"perf"}, []string{"pingpong", "stream", "call", "fd", "idle"}},
 		{[]string{"perf", "pingpong"}, perfFlags},
 		{[]string{"perf", "stream"}, append(strings.Fields("--kind --bytes"), perfFlags...)},
 		{[]string{"perf", "call"}, strings.Fields("--transport --size --count --seconds --wait --cores --inflight --json")},
-		{[]string{"perf", "fd"}, strings.Fields("--size --count --seconds --wait --cores --json")},
+		{[]string{"perf", "fd"}, strings.Fields("--transport --size --count --seconds --wait --cores --json")},
+		{[]string{"perf", "idle"}, strings.Fields("--transport --sessions --busy --seconds --wait --json")},
 		{[]string{"doctor"}, []string{"--json"}},
 	} {
 		out := mustRun(t, append(tt.command, "--help")...)
@@ -272,6 +379,11 @@ func TestWrongFlagsAreRefusedInAFewWords(t *testing.T) {
 		{"perf", "stream", "--kind", "odd"},
 		{"perf", "call", "--inflight", "0"},
 		{"perf", "fd", "--lane"},
+		{"perf", "fd", "--transport", "tcp"},
+		{"perf", "pingpong", "--transport", "tls", "--lane"},
+		{"perf", "pingpong", "--transport", "h2", "--wait", "spin"},
+		{"perf", "idle", "--transport", "inmem"},
+		{"perf", "idle", "--sessions", "0"},
 		{"perf", "pingpong", "--cores", "0,100000"},
 		{"nonsense"},
 	} {

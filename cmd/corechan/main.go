@@ -1,4 +1,5 @@
-// Command corechan measures what corechan does on this machine, and says what the machine offers.
+// Command corechan generates the code of messages, measures what corechan does on this machine, says what the machine offers, and
+// connects raw endpoints.
 package main
 
 import (
@@ -14,6 +15,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/transports"
+	"github.com/corechan/corechan/transports/gateway"
 )
 
 // Exit codes, as the help states them.
@@ -24,17 +27,25 @@ const (
 	exitInterrupted = 130 // as a shell reports Ctrl-C
 )
 
+// errUsage is a command line that is wrong.
+var errUsage = errors.New("wrong usage")
+
 type cli struct {
 	Perf struct {
-		Pingpong pingpongCmd `cmd:"" set:"wait=spin" help:"Measure round trips."`
-		Stream   streamCmd   `cmd:"" set:"wait=spin" help:"Measure a stream of messages or bytes in one direction."`
-		Call     callCmd     `cmd:"" set:"wait=spin" help:"Measure round trips through a fresh channel for each answer."`
+		Pingpong pingpongCmd `cmd:"" set:"wait=spin; over h2 and ws block" help:"Measure round trips."`
+		Stream   streamCmd   `cmd:"" set:"wait=spin; over h2 and ws block" help:"Measure a stream of messages or bytes in one direction."`
+		Call     callCmd     `cmd:"" set:"wait=spin; over h2 and ws block" help:"Measure round trips through a fresh channel for each answer."`
 		Fd       fdCmd       `cmd:"" set:"wait=block" help:"Measure round trips that pass a descriptor."`
+		Idle     idleCmd     `cmd:"" help:"Measure what idle sessions cost, and how evenly busy ones are served."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
-	Trace   traceCmd   `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
-	Doctor  doctorCmd  `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Gen     genCmd        `cmd:"" help:"Generate the code of messages and services from Go source."`
+	Ls      lsCmd         `cmd:"" help:"List the services that a process serves, with their methods."`
+	Call    callMethodCmd `cmd:"" help:"Call a method of a service, with JSON."`
+	Gateway gatewayCmd    `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
+	Trace   traceCmd      `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
+	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
+	Version versionCmd    `cmd:"" help:"Print the version."`
 }
 
 const description = `Channels between processes on one machine, at the speed of a shared cache line.
@@ -61,6 +72,7 @@ func (a *app) run(args []string) int {
 	exited := -1 // --help ends the parser by this
 	parser, err := kong.New(&cli{},
 		kong.Name("corechan"), kong.Description(description), kong.Writers(a.stdout, a.stderr),
+		kong.Configuration(kong.JSON), kong.Vars{"schemes": schemes()},
 		kong.Exit(func(code int) { exited = code }), kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 100}))
 	if err != nil {
 		panic(err) // the struct tags above are wrong
@@ -91,7 +103,7 @@ func (a *app) exitCode(err error) int {
 	switch {
 	case errors.Is(err, perf.ErrInterrupted):
 		return exitInterrupted
-	case errors.Is(err, perf.ErrConfig):
+	case errors.Is(err, perf.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
 		return exitUsage
 	default:
 		return exitFailure

@@ -50,8 +50,8 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		command string
 		says    []string
 	}{
-		{"", []string{"perf pingpong", "perf stream", "perf call", "perf fd", "doctor", "version", "130"}},
-		{"perf", []string{"pingpong", "stream", "call", "fd"}},
+		{"", []string{"perf pingpong", "perf stream", "perf call", "perf fd", "perf idle", "gen", "doctor", "version", "130"}},
+		{"perf", []string{"pingpong", "stream", "call", "fd", "idle"}},
 		{"perf pingpong", []string{
 			"--transport", "--size", "--count", "--seconds", "--wait", "--cores", "--mode", "--lane", "--ring", "--runs", "--json",
 			"--pause", "--compare", "nanoseconds", "Bytes", "Examples:", "ratio_p50", "shm", "inmem", "spin", "hybrid", "block", "typed", "raw",
@@ -64,6 +64,12 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		{"perf fd", []string{
 			"--size", "--count", "--seconds", "--wait", "--cores", "--ring", "--runs", "--json", "Default: block", "Examples:", "ratio_p50",
 		}},
+		{"gen", []string{"--check", "--tests", "--json", "Examples:", "//corechan:message", "go:generate"}},
+		{"perf idle", []string{
+			"--transport", "--sessions", "--busy", "--seconds", "--wait", "--json", "Default: 10000", "Examples:", "rss_bytes", "slowest_ratio",
+		}},
+		{"ls", []string{"--json", "--timeout", "Examples:"}},
+		{"call", []string{"--header", "--timeout", "Examples:", "base64", "<service.method>"}},
 		{"doctor", []string{"--json", "--brief", "Examples:"}},
 		{"version", []string{"version"}},
 	} {
@@ -105,7 +111,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"perf pingpong --ring 0", "power of two"},
 		{"perf pingpong --cores zero", "0,1"},
 		{"perf pingpong --cores 0,4000", "no core 4000"},
-		{"perf stream --transport smoke", "shm or inmem"},
+		{"perf stream --transport smoke", "use shm, inmem, unix, tcp"},
 		{"perf stream --wait nap", "spin, hybrid or block"},
 		{"perf stream --mode rare", "typed or raw"},
 		{"perf stream --kind words", "messages or bytes"},
@@ -117,9 +123,16 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"perf call --inflight 0", "1 to 4096"},
 		{"perf call --mode raw", "--mode"},
 		{"perf call --size 26", "at least 27"},
-		{"perf fd --transport inmem", "--transport"},
+		{"perf fd --transport inmem", "shm or unix"},
 		{"perf fd --size 5000", "at most 4096"},
 		{"perf fd --size 0", "at least"},
+		{"perf fd --transport tcp", "shm or unix"},
+		{"perf pingpong --transport tcp --lane", "no lanes"},
+		{"perf idle --transport inmem", "use shm, unix"},
+		{"perf idle --sessions 0", "at least 1"},
+		{"perf idle --sessions 10 --busy 11", "at most all"},
+		{"perf idle --seconds 0", "more than 0"},
+		{"perf idle --sessions 999999", "ulimit -n"},
 		{"doctor --json --brief", "together"},
 	} {
 		code, out, errOut := corechan(t, strings.Fields(test.command)...)
@@ -155,6 +168,14 @@ func TestMeasurementsArePrintedAsTextAndAsJSON(t *testing.T) {
 		{"stream --kind bytes --bytes 1000000", "shm", []string{
 			"Byte stream over shm: io.Copy, spin, cores", "bare ring", "1.05 MB", "Allocations per 64 KiB",
 		}, stream + " bare_bytes_per_s ratio_bare kind"},
+		{
+			"pingpong --wait block", "tcp",
+			[]string{"Ping-pong over tcp", "p50 beside", "tcp to it", "blocking calls", "net.Conn", "block, over tcp"},
+			pingpong + " limits",
+		},
+		{"stream", "unix", []string{"Stream over unix", "messages beside", "unix to it", "polling calls"}, stream + " limits"},
+		{"stream --kind bytes --bytes 1000000", "tcp", []string{"Byte stream over tcp", "bare polling calls"}, stream + " bare"},
+		{"fd", "unix", []string{"A descriptor there and back over unix"}, pingpong},
 		{"stream --lane", "inmem", []string{"Stream over inmem: 64 bytes typed, spin on a lane, cores"}, stream},
 	} {
 		args := append([]string{"perf"}, strings.Fields(test.command)...)
@@ -194,6 +215,35 @@ func TestMeasurementsArePrintedAsTextAndAsJSON(t *testing.T) {
 		if fields["runs"] != 2.0 || fields["transport"] != test.transport {
 			t.Errorf("%s: %v", test.command, fields)
 		}
+	}
+}
+
+func TestIdleSessionsArePrintedAsTextAndAsJSON(t *testing.T) {
+	args := []string{"perf", "idle", "--sessions", "30", "--busy", "5", "--seconds", "0.05"}
+	code, out, errOut := corechan(t, args...)
+	if code != exitOK || errOut != "" {
+		t.Fatalf("exit code %d, %s", code, errOut)
+	}
+	for _, s := range []string{
+		"30 idle sessions over tcp: block", "server, new: memory", "client, used: of it heap", "KiB", "slowest / median", "left behind",
+		"limit", "net.Conn", "5 sessions were busy",
+	} {
+		if !strings.Contains(out, s) {
+			t.Errorf("does not print %q:\n%s", s, out)
+		}
+	}
+	if strings.ContainsAny(out, "\x1b\r\t") || strings.Contains(out, " \n") {
+		t.Errorf("not plain text: %q", out)
+	}
+	code, out, _ = corechan(t, append(args, "--json", "--transport", "unix")...)
+	var r struct {
+		Sessions int
+		System   struct {
+			Server struct{ New, Used map[string]float64 }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &r); code != exitOK || err != nil || r.Sessions != 30 || r.System.Server.Used["rss_bytes"] <= 0 {
+		t.Errorf("exit code %d, %v: %s", code, err, out)
 	}
 }
 

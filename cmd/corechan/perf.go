@@ -18,7 +18,7 @@ var errPartial = errors.New("interrupted")
 type perfFlags struct {
 	Count   *int     `placeholder:"N" help:"How many round trips or messages to measure, in each run. Not together with --seconds."`
 	Seconds *float64 `placeholder:"S" help:"How long to measure, in each run; warm-up and limit take about as long again. Default: 2."`
-	Wait    string   `default:"${wait}" placeholder:"HOW" help:"What a receiver does when there is nothing to receive: spin (poll), block (sleep), hybrid (poll for a while, then sleep). Default: ${wait}."`
+	Wait    string   `placeholder:"HOW" help:"What a receiver does when there is nothing to receive: spin (poll), block (sleep), hybrid (poll for a while, then sleep). Default: ${wait}."`
 	Cores   string   `placeholder:"A,B" help:"Cores of the first and the second thread. Default: the first two allowed that are not siblings."`
 	Ring    int      `default:"262144" placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144."`
 	Runs    int      `default:"1" placeholder:"N" help:"Repeat everything N times, each time with new processes, and report the median of each figure. Default: 1."`
@@ -27,7 +27,7 @@ type perfFlags struct {
 
 // transportFlag is told to those that do not need two processes.
 type transportFlag struct {
-	Transport string `default:"shm" placeholder:"NAME" help:"What carries the messages: shm (shared memory between two processes) or inmem (two threads of one process). Default: shm."`
+	Transport string `default:"shm" placeholder:"NAME" help:"What carries the messages: shm (shared memory), unix, tcp, tls, h2 (HTTP/2 over TLS) or ws (WebSocket), all between two processes, or inmem (two threads of one process). Default: shm."`
 }
 
 // messageFlags say what the messages are, where there is a choice.
@@ -98,10 +98,17 @@ type pingpongCmd struct {
 
 // Help is the long help.
 func (pingpongCmd) Help() string {
-	return `Two threads, each pinned to a core of its own, send one message back and forth. With --transport shm they are in
+	return `Two threads, each pinned to a core of its own, send one message back and forth. But for --transport inmem they are in
 two processes; the second one is started by the first. The bare limit of the same two cores is measured in turn
 with it, slice by slice: a ping-pong of the same payload by cache lines alone; by eventfd with --wait block, or where
 both sides have one core.
+
+Over unix and tcp the limit is a bare socket, read and written by system calls that poll, or with --wait block by ones that
+block; all of these are shown, and net.Conn, which is Go's own way to do the same: a ratio below 1 is faster. Over tls it is a
+bare tls.Conn, over h2 one request and its response by net/http, over ws a bare connection of the same WebSocket library. What
+waits in Go's own poller, as the last three and net.Conn do, runs on a goroutine that is not locked to a thread, in a process
+confined to the core. There a receiver that polls would take the core from the one that has its message: over h2 and ws
+there is --wait block only.
 
 Times are in nanoseconds from one message sent to the next. The ratio is the median over all slices of a slice's p50
 divided by that of the limit slices beside it, so that it holds on a noisy machine too.
@@ -111,8 +118,8 @@ receiver goes to sleep (hybrid after 50 us at most), and the limit pauses as wel
 core. --compare shows what spin and block would have taken in the same seconds, and how many cores each kept busy.
 
 JSON fields: transport, size (bytes), count (round trips), wait, mode, cores, mean_ns, p50_ns, p90_ns, p99_ns, p999_ns,
-max_ns, allocs_per_op (heap allocations of both processes per round trip), limit_p50_ns, ratio_p50; further ones may
-be added. With --compare, rivals has an object for each other way to wait: wait, p50_ns, ratio (of the p50 asked for to
+max_ns, allocs_per_op (heap allocations of both processes per round trip), limit_p50_ns, ratio_p50; limits has an object for each
+limit: name, p50_ns, ratio; further ones may be added. With --compare, rivals has an object for each other way to wait: wait, p50_ns, ratio (of the p50 asked for to
 this one), busy_cores.
 
 Examples:
@@ -146,9 +153,11 @@ type streamCmd struct {
 
 // Help is the long help.
 func (streamCmd) Help() string {
-	return `One thread sends as fast as it can, another receives, each pinned to a core of its own. With --transport shm they are in
+	return `One thread sends as fast as it can, another receives, each pinned to a core of its own. But for --transport inmem they are in
 two processes; the second one is started by the first. The bare limit of the same two cores is measured in turn with
-it, slice by slice: a single-producer single-consumer ring of the same capacity, with a copy in and a copy out.
+it, slice by slice: a single-producer single-consumer ring of the same capacity, with a copy in and a copy out. Over
+sockets it is one write for each message, by bare system calls and by net.Conn, over tls, h2 and
+ws by tls.Conn, net/http and a WebSocket library.
 
 Rates are messages and bytes (of encoded payload) per second, from the first message sent to the last one received in
 a slice. The ratio is the median over all slices of a slice's rate divided by that of the limit slices beside it, so
@@ -160,7 +169,8 @@ and ratio_bare hold it against the ring copy. Messages are then pieces of 64 KiB
 not given.
 
 JSON fields: transport, size (bytes), seconds, wait, mode, msgs_per_s, bytes_per_s, allocs_per_op (heap allocations of
-both processes per message), limit_msgs_per_s, limit_bytes_per_s, ratio; further ones may be added.
+both processes per message), limit_msgs_per_s, limit_bytes_per_s, ratio; limits has an object for
+each limit: name, msgs_per_s, ratio; further ones may be added.
 
 Examples:
 
@@ -221,7 +231,7 @@ type callCmd struct {
 // Help is the long help.
 func (callCmd) Help() string {
 	return `One thread calls (engine.Call: a request that carries a fresh channel for its answer, and the wait for it), another one
-answers, each pinned to a core of its own. With --transport shm they are in two processes; the second one is started by
+answers, each pinned to a core of its own. But for --transport inmem they are in two processes; the second one is started by
 the first. The limit is a plain round trip, by two channels that stay, of messages of the same size over a session of its own,
 measured in turn with it, slice by slice.
 
@@ -262,14 +272,15 @@ func (f *callCmd) Run(a *app) error {
 }
 
 type fdCmd struct {
-	Size *int `placeholder:"BYTES" help:"Bytes of the message that carries the descriptor, as encoded: 27 to 4096. Default: 64."`
+	Transport string `default:"shm" placeholder:"NAME" help:"What carries them: shm, or unix (a stream socket). Default: shm."`
+	Size      *int   `placeholder:"BYTES" help:"Bytes of the message that carries the descriptor, as encoded: 27 to 4096. Default: 64."`
 	perfFlags
 }
 
 // Help is the long help.
 func (fdCmd) Help() string {
-	return `Two processes, each with a thread pinned to a core of its own, send one message with a file back and forth over shared memory.
-Each time the receiver gets an *os.File of its own, and closes it. The limit is measured in turn with it, slice by slice: a
+	return `Two processes, each with a thread pinned to a core of its own, send one message with a file back and forth over shared memory, or
+over a unix socket. Each time the receiver gets an *os.File of its own, and closes it. The limit is measured in turn with it, slice by slice: a
 message of as many bytes with a descriptor, by sendmsg(2) and recvmsg(2) over a blocking socketpair, closed by who receives
 it. It blocks in any case, so --wait block is the one to compare with it.
 
@@ -296,6 +307,7 @@ func (f *fdCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	c.Transport = perf.Transport(f.Transport)
 	return measure(a, c, f.JSON, nanoseconds, perf.Descriptor, printDescriptor,
 		func(r *perf.PingpongReport) bool { return r.Interrupted })
 }

@@ -30,6 +30,15 @@ func (p *progress) show(s perf.Progress) {
 		eraseLine, run, 100*s.Done, p.unit(s.Figure), p.unit(s.Limit), s.Ratio)
 }
 
+// phase shows what has begun, in words.
+func (p *progress) phase(what string) {
+	if !p.on {
+		return
+	}
+	p.shown = true
+	fmt.Fprintf(p.to, "%s%s", eraseLine, what)
+}
+
 func (p *progress) clear() {
 	if p.shown {
 		fmt.Fprint(p.to, eraseLine)

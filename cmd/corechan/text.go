@@ -59,10 +59,19 @@ func printTrips(w io.Writer, r *perf.PingpongReport, title, what, one, several s
 		fmt.Fprintln(w)
 		t.print(w)
 	}
+	if len(r.Limits) > 1 {
+		t := newTable()
+		fmt.Fprintf(t, "p50 beside\t%s\t%s to it\t\n", one, r.Transport)
+		for _, l := range r.Limits {
+			fmt.Fprintf(t, "%s\t%s\t%.2f\t\n", l.Name, nanoseconds(l.P50Ns), l.Ratio)
+		}
+		fmt.Fprintln(w)
+		t.print(w)
+	}
 	if more != nil {
 		more()
 	}
-	fmt.Fprintf(w, "\nLimit: %s on the same threads. Middle half of the slices' ratios: %.2f to %.2f.\n",
+	fmt.Fprintf(w, "\nLimit: %s, on the same cores. Middle half of the slices' ratios: %.2f to %.2f.\n",
 		r.Limit, r.RatioLow, r.RatioHigh)
 	fmt.Fprintf(w, "Allocations per %s, both sides: %s. A clock read: %s, not subtracted.\n",
 		one, plain(r.AllocsPerOp), nanoseconds(r.TimerNs))
@@ -84,10 +93,19 @@ func printStream(w io.Writer, r *perf.StreamReport) {
 	fmt.Fprintf(t, "%s\t%s\t%s\t%.2f\t\n", unit, scaled(r.MsgsPerS, ""), scaled(r.LimitMsgsPerS, ""), r.Ratio)
 	fmt.Fprintf(t, "bytes\t%s\t%s\t\t\n", scaled(r.BytesPerS, "B"), scaled(r.LimitBytesPerS, "B"))
 	if r.BareBytesPerS != 0 {
-		fmt.Fprintf(t, "bare ring\t\t%s\t%.2f\t\n", scaled(r.BareBytesPerS, "B"), r.RatioBare)
+		fmt.Fprintf(t, "bare %s\t\t%s\t%.2f\t\n", r.Bare, scaled(r.BareBytesPerS, "B"), r.RatioBare)
 	}
 	t.print(w)
-	fmt.Fprintf(w, "\nLimit: %s on the same threads. Middle half of the slices' ratios: %.2f to %.2f.\n",
+	if len(r.Limits) > 1 {
+		t := newTable()
+		fmt.Fprintf(t, "%s beside\tper second\t%s to it\t\n", unit, r.Transport)
+		for _, l := range r.Limits {
+			fmt.Fprintf(t, "%s\t%s\t%.2f\t\n", l.Name, scaled(l.MsgsPerS, ""), l.Ratio)
+		}
+		fmt.Fprintln(w)
+		t.print(w)
+	}
+	fmt.Fprintf(w, "\nLimit: %s, on the same cores. Middle half of the slices' ratios: %.2f to %.2f.\n",
 		r.Limit, r.RatioLow, r.RatioHigh)
 	if r.Kind == perf.KindBytes {
 		fmt.Fprintf(w, "Allocations per 64 KiB, both sides: %s.\n", plain(r.AllocsPerOp))

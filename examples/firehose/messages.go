@@ -2,9 +2,11 @@ package main
 
 import "github.com/corechan/corechan/engine"
 
-//go:generate msgp -io=false -tests=false -file messages.go -o messages_gen.go
+//go:generate go run github.com/corechan/corechan/cmd/corechan gen
 
 // A Subscription asks for all events from now on.
+//
+//corechan:message
 type Subscription struct {
 	Name string
 	// Queue is how many events are kept for a subscriber that does not keep up, beside what its channel holds. Beyond
@@ -13,10 +15,9 @@ type Subscription struct {
 	Events engine.Sender[Event]
 }
 
-// Carry implements engine.Carrier.
-func (s *Subscription) Carry(c *engine.Cargo) error { return s.Events.Carry(c) }
-
 // An Event is one line of the producer's.
+//
+//corechan:message
 type Event struct {
 	Seq  uint64 // counts from 1
 	Text string

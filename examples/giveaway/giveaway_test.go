@@ -101,8 +101,8 @@ func TestWhatIsGivenCannotBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.File.V.Close()
-	if _, err := log.File.V.Read(make([]byte, 1)); !errors.Is(err, syscall.EBADF) {
+	defer log.File.Close()
+	if _, err := log.File.Read(make([]byte, 1)); !errors.Is(err, syscall.EBADF) {
 		t.Errorf("%v, want EBADF", err)
 	}
 	keeper.Terminate()

@@ -94,7 +94,7 @@ func giveTo(ctx context.Context, sess *engine.Session, path string, log *os.File
 			return
 		}
 		who := sess.Peer().Cred
-		answer := Log{Path: path, File: engine.Carried[*os.File]{V: log}}
+		answer := Log{Path: path, File: log}
 		if err := request.Reply.Send(ctx, &answer); err != nil {
 			fmt.Fprintf(os.Stderr, "process %d of user %d: %v\n", who.PID, who.UID, err)
 			continue
@@ -114,7 +114,7 @@ func (w *writeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer log.File.V.Close()
+	defer log.File.Close()
 
 	_, err = os.OpenFile(log.Path, os.O_WRONLY, 0)
 	if errors.Is(err, os.ErrPermission) {
@@ -122,7 +122,7 @@ func (w *writeCmd) Run(ctx context.Context) error {
 	}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		n, err := fmt.Fprintln(log.File.V, lines.Text()) // one system call, so lines stay whole
+		n, err := fmt.Fprintln(log.File, lines.Text()) // one system call, so lines stay whole
 		if err != nil {
 			return err
 		}
@@ -150,7 +150,7 @@ func ask(ctx context.Context, url string, users []uint32) (*Log, error) {
 	if err := engine.Call(ctx, to, &request, &request.Reply, log); err != nil {
 		return nil, err
 	}
-	if log.File.V == nil {
+	if log.File == nil {
 		return nil, errors.New("the answer has no file: is it giveaway keep that listens there?")
 	}
 	return log, nil

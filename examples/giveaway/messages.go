@@ -6,22 +6,20 @@ import (
 	"github.com/corechan/corechan/engine"
 )
 
-//go:generate msgp -io=false -tests=false -file messages.go -o messages_gen.go
+//go:generate go run github.com/corechan/corechan/cmd/corechan gen
 
 // A Request asks for the log.
+//
+//corechan:message
 type Request struct {
 	Reply engine.Sender[Log]
 }
 
-// Carry implements engine.Carrier.
-func (r *Request) Carry(c *engine.Cargo) error { return r.Reply.Carry(c) }
-
 // A Log is a file that can be appended to. To a process on this machine it is the descriptor itself: writing is a system
 // call, with nobody in between.
+//
+//corechan:message
 type Log struct {
 	Path string
-	File engine.Carried[*os.File]
+	File *os.File
 }
-
-// Carry implements engine.Carrier.
-func (l *Log) Carry(c *engine.Cargo) error { return l.File.Carry(c) }

@@ -41,7 +41,7 @@ func takeOver(ctx context.Context, url string) (ln net.Listener, serving func() 
 		_ = sess.Close()
 		return nil, nil, fmt.Errorf("take over: %w", err)
 	}
-	return socket.Listener.V, func() error {
+	return socket.Listener, func() error {
 		defer sess.Close() // after what is sent
 		return mine.Send(ctx, &Serving{PID: os.Getpid()})
 	}, nil
@@ -89,7 +89,7 @@ func requestOf(ctx context.Context, sess *engine.Session) (*Takeover, error) {
 
 // handOver gives ln to a successor and waits until that serves. Until then both accept connections.
 func handOver(ctx context.Context, ln net.Listener, to *Takeover) error {
-	if err := to.Socket.Send(ctx, &Socket{Listener: engine.Carried[net.Listener]{V: ln}}); err != nil {
+	if err := to.Socket.Send(ctx, &Socket{Listener: ln}); err != nil {
 		return err
 	}
 	var successor Serving

@@ -1,35 +1,32 @@
 package main
 
 import (
-	"errors"
 	"net"
 
 	"github.com/corechan/corechan/engine"
 )
 
-//go:generate msgp -io=false -tests=false -file messages.go -o messages_gen.go
+//go:generate go run github.com/corechan/corechan/cmd/corechan gen
 
 // A Takeover asks a server for its listening socket. Once the successor serves, it sends a message on Serving, and the server ends.
 // If that does not come, the server goes on.
+//
+//corechan:message
 type Takeover struct {
 	Socket  engine.Sender[Socket]
 	Serving engine.Receiver[Serving]
 }
 
-// Carry implements engine.Carrier.
-func (t *Takeover) Carry(c *engine.Cargo) error {
-	return errors.Join(t.Socket.Carry(c), t.Serving.Carry(c))
-}
-
 // A Socket is a listening socket: the successor gets a descriptor of the same one.
+//
+//corechan:message
 type Socket struct {
-	Listener engine.Carried[net.Listener]
+	Listener net.Listener
 }
-
-// Carry implements engine.Carrier.
-func (s *Socket) Carry(c *engine.Cargo) error { return s.Listener.Carry(c) }
 
 // Serving says who serves now.
+//
+//corechan:message
 type Serving struct {
 	PID int
 }

@@ -31,30 +31,17 @@ func (j *job) useTerminal(f *os.File) (restore func() error, err error) {
 	return restore, nil
 }
 
-// run has the job done. If ctx ends, so does the command, and its status is lost.
+// run has the command run and returns how it ended, after all its output was written.
 func (j *job) run(ctx context.Context, sess *engine.Session) (status Status, err error) {
-	commands, err := engine.Open[Command](ctx, sess, commandsName)
-	if err != nil {
+	command := &Command{Args: j.args}
+	if err := j.describeTerminal(command); err != nil {
 		return status, err
 	}
-	defer commands.Close()
-
-	// One end of each goes with the command; this side keeps the other.
-	command := &Command{Args: j.args}
+	// One end of each goes with the call; this side keeps the other.
 	stdinR, stdin := engine.Stream()
 	stdout, stdoutW := engine.Stream()
 	stderr, stderrW := engine.Stream()
 	eventsR, events := engine.Pipe[Event]()
-	ended, endedW := engine.Pipe[Status]()
-	command.Stdin.V, command.Stdout.V, command.Stderr.V = stdinR, stdoutW, stderrW
-	command.Events, command.Status = eventsR, endedW
-	if err := j.describeTerminal(command); err != nil {
-		return status, err
-	}
-	if err := commands.Send(ctx, command); err != nil {
-		return status, err
-	}
-
 	go func() { // it may wait for a key for ever: nobody waits for it
 		_, err := io.Copy(stdin, j.stdin)
 		_ = stdin.CloseWithError(err)
@@ -65,13 +52,13 @@ func (j *job) run(ctx context.Context, sess *engine.Session) (status Status, err
 	all.Go(func() { show(j.stdout, stdout) })
 	all.Go(func() { show(j.stderr, stderr) })
 
-	if err = ended.Receive(ctx, &status); err != nil {
+	status, err = NewCommandsClient(sess).Run(ctx, command, stdinR, stdoutW, stderrW, eventsR)
+	if err != nil {
 		_, _ = stdout.Close(), stderr.Close() // nothing that follows is of use
 		if errors.Is(err, engine.ErrPeerGone) {
 			err = fmt.Errorf("what the command does is not known any more; start rexec serve again: %w", err)
 		}
 	}
-	_ = ended.Close() // if it has not ended: this is what kills the command
 	close(stop)
 	all.Wait()
 	_ = stdin.Close()

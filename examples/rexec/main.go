@@ -1,5 +1,5 @@
-// Command rexec runs a command in another process, as if it ran here: a message carries the command together with its
-// standard input, output and error as streams, a channel for signals and sizes, and a channel for its exit status.
+// Command rexec runs a command in another process, as if it ran here: it is a service whose method takes the command together with
+// its standard input, output and error as streams and a channel for signals and sizes, and returns its exit status.
 //
 //	rexec serve --listen shm:///tmp/rexec.sock &
 //	rexec run --connect shm:///tmp/rexec.sock -- tr a-z A-Z <README.md
@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/corechan/corechan/codegen/rpc"
 	"github.com/corechan/corechan/examples/internal/pty"
 	"github.com/corechan/corechan/transports"
 )
@@ -55,7 +56,10 @@ func (s *serveCmd) Run() error {
 	}
 	defer ln.Close()
 	fmt.Println("listening on", ln.Addr())
-	return serve(ctx, ln)
+	if err := rpc.ServeListener(ctx, ln, nil, CommandsService(runner{})); ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 type runCmd struct {
@@ -108,6 +112,3 @@ func eventOf(sig os.Signal, terminal *os.File) (e Event, ok bool) {
 	size, err := pty.SizeOf(terminal)
 	return Event{Rows: size.Rows, Cols: size.Cols}, err == nil
 }
-
-// commandsName is the name of the channel that the client opens for its commands.
-const commandsName = "commands"

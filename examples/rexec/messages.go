@@ -1,39 +1,38 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"io"
 
 	"github.com/corechan/corechan/engine"
 )
 
-//go:generate msgp -io=false -tests=false -file messages.go -o messages_gen.go
+//go:generate go run github.com/corechan/corechan/cmd/corechan gen
 
-// A Command is what is to be run, with everything it is connected to.
+// Commands runs commands.
+//
+//corechan:service
+type Commands interface {
+	// Run runs a command until it ends, and returns how it did, after all its output was written. The end of ctx kills it. Events
+	// happen at the client's side while it runs.
+	Run(ctx context.Context, c *Command, stdin io.ReadCloser, stdout, stderr io.WriteCloser, events engine.Receiver[Event]) (Status, error)
+}
+
+// A Command is what is to be run.
+//
+//corechan:message
 type Command struct {
 	Args []string
-	// Terminal: the command runs on one. Then its output and its errors are one stream, Stdout.
+	// Terminal: the command runs on one. Then its output and its errors are one stream, its standard output.
 	Terminal bool
 	Type     string // of the terminal: TERM
 	Rows     uint16
 	Cols     uint16
-
-	Stdin  engine.Carried[io.ReadCloser]
-	Stdout engine.Carried[io.WriteCloser]
-	Stderr engine.Carried[io.WriteCloser]
-	// Events happen at the client's side while the command runs.
-	Events engine.Receiver[Event]
-	// Status is told when the command has ended and all its output is sent. If the client cancels it, or is gone, the command
-	// is killed.
-	Status engine.Sender[Status]
-}
-
-// Carry implements engine.Carrier.
-func (c *Command) Carry(to *engine.Cargo) error {
-	return errors.Join(c.Stdin.Carry(to), c.Stdout.Carry(to), c.Stderr.Carry(to), c.Events.Carry(to), c.Status.Carry(to))
 }
 
 // An Event is a signal for the command, if Signal is not 0, or else the new size of its terminal.
+//
+//corechan:message
 type Event struct {
 	Signal int
 	Rows   uint16
@@ -41,6 +40,8 @@ type Event struct {
 }
 
 // A Status is how a command ended: with an exit code, or by a signal if that is not 0.
+//
+//corechan:message
 type Status struct {
 	Code   int
 	Signal int

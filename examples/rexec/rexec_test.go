@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corechan/corechan/codegen/rpc"
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/examples/internal/extest"
 	"github.com/corechan/corechan/examples/internal/pty"
@@ -270,7 +271,7 @@ func TestACancelledContextKillsTheCommand(t *testing.T) {
 	serving, stop := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	all.Go(func() {
-		if err := serve(serving, ln); err != nil {
+		if err := rpc.ServeListener(serving, ln, nil, CommandsService(runner{})); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	})

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
+	"github.com/corechan/corechan/codegen/rpc"
 	"github.com/corechan/corechan/engine"
 )
 
@@ -25,6 +25,7 @@ type dispatcher struct {
 
 // A task is a job on its way to be done.
 type task struct {
+	ctx      context.Context // of all
 	path     string
 	attempts int
 	done     chan<- outcome
@@ -45,7 +46,7 @@ func (d *dispatcher) do(ctx context.Context, paths []string) <-chan outcome {
 	out := make(chan outcome, len(paths)) // so that nobody ever waits to tell one
 	all := make(chan outcome)
 	for _, path := range paths {
-		go d.offer(ctx, &task{path: path, done: out})
+		go d.offer(&task{ctx: ctx, path: path, done: out})
 	}
 	go func() {
 		defer close(all)
@@ -59,104 +60,70 @@ func (d *dispatcher) do(ctx context.Context, paths []string) <-chan outcome {
 }
 
 // offer waits until a worker takes the task.
-func (d *dispatcher) offer(ctx context.Context, t *task) {
+func (d *dispatcher) offer(t *task) {
 	select {
 	case d.tasks <- t:
-	case <-ctx.Done():
-		t.done <- outcome{path: t.path, err: ctx.Err()}
+	case <-t.ctx.Done():
+		t.done <- outcome{path: t.path, err: t.ctx.Err()}
 	}
 }
 
 // serve lets workers register until all tasks are done, and returns when all have heard of it.
 func (d *dispatcher) serve(ctx context.Context, ln *engine.Listener) error {
-	var sessions sync.WaitGroup
-	defer sessions.Wait()
-	registering, stop := context.WithCancel(ctx)
+	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	sessions.Go(func() {
+	go func() {
 		defer stop()
 		select {
 		case <-d.over:
-		case <-registering.Done():
+		case <-serving.Done():
 		}
-	})
-	for sess, err := range ln.Sessions(registering) {
-		if registering.Err() != nil {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		sessions.Go(func() {
-			defer sess.Close()
-			if err := d.register(ctx, registering, sess); err != nil && registering.Err() == nil {
-				fmt.Fprintf(d.log, "process %d: %v\n", sess.Peer().Cred.PID, err)
-			}
-		})
+	}()
+	if err := rpc.ServeListener(serving, ln, nil, DispatcherService(d)); serving.Err() == nil {
+		return err
 	}
 	return ctx.Err()
 }
 
-// register serves one process, in which there may be several workers. It returns when none of them has a job.
-func (d *dispatcher) register(ctx, registering context.Context, sess *engine.Session) error {
-	workers, err := engine.Accept[Registration](registering, sess, registrations)
-	if err != nil {
-		return err
-	}
-	var feeding sync.WaitGroup
-	defer feeding.Wait()
-	for w, err := range workers.All(registering) {
-		if errors.Is(err, engine.ErrPeerGone) || errors.Is(err, engine.ErrSessionClosed) {
-			return nil // feed says what it means for each
-		}
-		if err != nil {
-			return err
-		}
-		worker := *w
-		fmt.Fprintf(d.log, "%s registered\n", worker.Name)
-		feeding.Go(func() { d.feed(ctx, &worker) })
-	}
-	return nil
-}
-
-// feed gives a worker one job after the other until there are no more, or it is lost.
-func (d *dispatcher) feed(ctx context.Context, w *Registration) {
-	defer w.Jobs.Close() // it hears that there are no more
-	lost, stop := w.Jobs.Context(ctx)
-	defer stop()
+// Register implements Dispatcher: it gives a worker one job after the other until there are no more, or it is lost.
+func (d *dispatcher) Register(ctx context.Context, name string, w Worker) error {
+	defer rpc.Release(w)
+	fmt.Fprintf(d.log, "%s registered\n", name)
 	for {
 		select {
 		case t, more := <-d.tasks:
 			if !more {
-				return
+				return nil
 			}
-			if err := d.give(ctx, w, t); err != nil {
-				fmt.Fprintf(d.log, "%s is lost: %v\n", w.Name, err)
-				return
+			if err := d.give(ctx, name, w, t); err != nil {
+				fmt.Fprintf(d.log, "%s is lost: %v\n", name, err)
+				return err
 			}
-		case <-lost.Done():
-			fmt.Fprintf(d.log, "%s is lost: %v\n", w.Name, context.Cause(lost))
-			return
+		case <-d.over:
+			return nil
+		case <-ctx.Done():
+			fmt.Fprintf(d.log, "%s is lost: %v\n", name, context.Cause(ctx))
+			return ctx.Err()
 		}
 	}
 }
 
 // give has a worker do a task. If the worker is lost, the task is offered to the others.
-func (d *dispatcher) give(ctx context.Context, w *Registration, t *task) error {
-	var result Result
-	job := Job{Path: t.path}
-	err := engine.Call(ctx, w.Jobs, &job, &job.Result, &result)
+func (d *dispatcher) give(ctx context.Context, name string, w Worker, t *task) error {
+	sum, err := w.Do(ctx, t.path)
 	t.attempts++
+	var failed *rpc.Error // the worker's
 	switch {
-	case err == nil && result.Err == "":
-		fmt.Fprintf(d.log, "%s did %s\n", w.Name, t.path)
-		t.done <- outcome{path: t.path, sum: result.Sum}
 	case err == nil:
-		t.done <- outcome{path: t.path, err: errors.New(result.Err)}
+		fmt.Fprintf(d.log, "%s did %s\n", name, t.path)
+		t.done <- outcome{path: t.path, sum: sum}
+	case errors.As(err, &failed):
+		t.done <- outcome{path: t.path, err: failed}
+		return nil
 	case t.attempts == maxAttempts:
 		t.done <- outcome{path: t.path, err: fmt.Errorf("given up after %d workers were lost with it: %w", t.attempts, err)}
 	default:
-		go d.offer(ctx, t)
+		go d.offer(t)
 	}
 	return err
 }

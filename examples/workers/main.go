@@ -1,5 +1,5 @@
-// Command workers computes checksums with workers that register themselves: a worker dials the dispatcher and sends it a
-// channel on which it takes jobs. The dispatcher need not know of a worker before, nor the worker of others. What a worker
+// Command workers computes checksums with workers that register themselves: a worker dials the dispatcher and passes itself, a
+// service, to a method of the dispatcher's. The dispatcher need not know of a worker before, nor the worker of others. What a worker
 // was doing when it died is given to another one.
 //
 //	workers work --connect shm:///tmp/workers.sock --name a &

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,6 +56,7 @@ func (s *Snap) Check() {
 				len(extra), strings.Join(extra, "\n\t"))
 			return
 		}
+		runtime.GC() // io.Copy between sockets keeps its pipes until then
 		time.Sleep(interval)
 	}
 }

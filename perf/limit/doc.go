@@ -7,9 +7,15 @@
 //     cached copy of the other's position.
 //   - Eventfd: the ping-pong with blocking reads of an eventfd in place of the polled word.
 //   - Channels: the ping-pong and the stream of one process with Go channels in place of the polled words.
+//   - Rights: a ping-pong of descriptors, by sendmsg(2) and recvmsg(2).
+//   - Wires: ping-pong and stream over a connected socket, unix or tcp, one write a message. A socket is used by bare system
+//     calls, which block or poll, by package net, by crypto/tls, by net/http's HTTP/2, or by a WebSocket library: what a
+//     transport over that network is built on, with nothing of ours on top.
 //
 // The first three run over plain bytes, so the same code serves two processes (a shared mapping) and two threads of one
-// (the heap). Pollers do not pause and do not yield: callers pin them to cores of their own.
+// (the heap). Pollers do not pause and do not yield: callers pin them to cores of their own. Wires that wait in Go's own
+// poller want a goroutine that is not locked to a thread, in a process confined to a core: a locked one would take twice as
+// long.
 //
 // # Where a line lies decides how far it is
 //

@@ -15,7 +15,7 @@ import (
 // pair is the two halves of one limit over memory of this process, where the race detector sees them.
 type pair struct{ near, far measure.Half }
 
-func clock(t *testing.T) measure.Clock {
+func newClock(t testing.TB) measure.Clock {
 	t.Helper()
 	c, err := measure.NewClock()
 	if err != nil {
@@ -39,7 +39,7 @@ func makePair(t *testing.T, half func(measure.Side) (measure.Half, error)) pair 
 
 // all makes every limit for payloads of this size, by name. Streams get a ring of three records.
 func all(t *testing.T, size int) (pings, streams map[string]pair) {
-	clk := clock(t)
+	clk := newClock(t)
 	capacity := 3 * recordBytes(size)
 	ping, ring := make([]byte, PingBytes(size)), make([]byte, StreamBytes(capacity))
 	// The race detector does not know that an eventfd orders anything, so its memory is where the detector does not look.
@@ -172,7 +172,7 @@ func TestAHalfWithoutAPeerEndsWhenItIsStopped(t *testing.T) {
 }
 
 func TestSizesThatMakeNoSenseAreRefused(t *testing.T) {
-	clk := clock(t)
+	clk := newClock(t)
 	mem := make([]byte, StreamBytes(4096))
 	for name, half := range map[string]func() (measure.Half, error){
 		"empty ping-pong":  func() (measure.Half, error) { return NewPingpong(mem, 0, measure.Near, clk) },

@@ -87,6 +87,9 @@ func Listen(_ context.Context, addr string, o *Options) (*engine.Listener, error
 			brings, err := bringsMemory(ctx, conn, c.Unix.HandshakeTimeout)
 			switch {
 			case err != nil:
+				if cred, cerr := fd.PeerCred(conn.Int()); cerr == nil {
+					err = fmt.Errorf("handshake with pid %d of uid %d: %w", cred.PID, cred.UID, err)
+				}
 				_ = conn.Close()
 				return nil, err
 			case brings:

@@ -327,7 +327,7 @@ func (b *bell) Take(n int) ([]engine.Attachment, error) {
 		}
 		list[i] = b.given[i]
 	}
-	b.given = b.given[n:]
+	b.given = append(b.given[:0], b.given[n:]...)
 	return list, nil
 }
 

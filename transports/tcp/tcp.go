@@ -63,7 +63,7 @@ func session(ctx context.Context, conn net.Conn, o *Options, dialer bool, core i
 		if err := conn.SetDeadline(time.Now().Add(o.HandshakeTimeout)); err != nil {
 			return err
 		}
-		said, err = hello.Greet(conn, hello.Hello{Announced: wire.Announced(o.Engine, &o.Ring)}, dialer, func(hello.Hello) error {
+		said, err = hello.Greet(conn, hello.Ours(o.Engine, &o.Ring), dialer, func(hello.Hello) error {
 			if o.Authorize != nil {
 				return o.Authorize(peer)
 			}
@@ -79,17 +79,22 @@ func session(ctx context.Context, conn net.Conn, o *Options, dialer bool, core i
 		return nil, fmt.Errorf("handshake with %s: %w", conn.RemoteAddr(), err)
 	}
 	sock, err := wire.Detach(conn)
+	if err == nil {
+		if err = prepare(sock, o); err != nil {
+			_ = sock.Close()
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("session with %s: %w", conn.RemoteAddr(), err)
 	}
-	if err := prepare(sock, o); err != nil {
-		_ = sock.Close()
-		return nil, err
-	}
-	return wire.NewSession(wire.Plain{FD: sock}, &wire.Options{
+	s, err := wire.NewSession(wire.Plain{FD: sock}, &wire.Options{
 		Engine: o.Engine, Ring: o.Ring, Label: "tcp session",
 		Link: engine.Link{Dialer: dialer, Transport: Transport, Peer: peer, PeerLimits: said.Announced, Core: core},
 	})
+	if err != nil {
+		return nil, fmt.Errorf("session with %s: %w", conn.RemoteAddr(), err)
+	}
+	return s, nil
 }
 
 // prepare sets what the options say of a socket.

@@ -70,6 +70,29 @@ func (f *files) get() (*tls.Certificate, *x509.CertPool, error) {
 	return cert, roots, nil
 }
 
+// Dialling returns a dialer's configuration, with what the files have now in the place of what base has, which may be nil.
+// For other transports that use TLS.
+func (n Files) Dialling(base *tls.Config) (*tls.Config, error) {
+	f, err := newFiles(n)
+	if err != nil {
+		return nil, err
+	}
+	if base == nil {
+		base = &tls.Config{}
+	}
+	return f.dialing(base)
+}
+
+// Listening returns a listener's configuration likewise, which looks at the files at each handshake; trouble with them is told
+// to warn.
+func (n Files) Listening(base *tls.Config, warn func(error)) (*tls.Config, error) {
+	f, err := newFiles(n)
+	if err != nil {
+		return nil, err
+	}
+	return f.listening(base, warn), nil
+}
+
 func (n *Files) load() (cert *tls.Certificate, roots *x509.CertPool, err error) {
 	if n.Cert != "" {
 		c, err := tls.LoadX509KeyPair(n.Cert, n.Key)

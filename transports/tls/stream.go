@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"sync/atomic"
 
 	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/transports/internal/wire"
@@ -23,6 +22,8 @@ const chunk = 64 << 10
 type stream struct {
 	conn *tls.Conn
 	sock *socket
+	// failed: a Read has met an error, which the next one returns.
+	failed bool
 }
 
 // Socket implements wire.Stream.
@@ -30,15 +31,17 @@ func (s *stream) Socket() int { return s.sock.fd.Int() }
 
 // Read implements wire.Stream: it returns all records that have come, as far as they fit.
 func (s *stream) Read(p []byte, wait bool) (n int, err error) {
-	s.sock.wait, s.sock.dry = wait, false
+	s.sock.wait, s.sock.dry, s.sock.reads = wait, false, 0
 	for n < len(p) {
 		m, err := s.conn.Read(p[n:])
 		n += m
 		switch {
+		case errors.Is(err, errAgain) && n == 0 && s.sock.reads == 0:
+			return 0, wire.ErrAgain
 		case errors.Is(err, errAgain):
-			err = wire.ErrAgain
-			fallthrough
+			return n, nil
 		case err != nil:
+			s.failed = true
 			if n > 0 {
 				return n, nil // an error that is not temporary comes again
 			}
@@ -51,7 +54,7 @@ func (s *stream) Read(p []byte, wait bool) (n int, err error) {
 }
 
 // More implements wire.Stream.
-func (s *stream) More() bool { return !s.sock.short }
+func (s *stream) More() bool { return !s.sock.short || s.failed }
 
 // Write implements wire.Stream.
 func (s *stream) Write(p []byte) (int, error) {
@@ -59,16 +62,7 @@ func (s *stream) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	p = p[:min(len(p), chunk)]
-	s.sock.gather.Store(true)
-	n, err := s.conn.Write(p)
-	s.sock.gather.Store(false)
-	if err != nil {
-		return n, err
-	}
-	if err := s.Flush(); err != nil && err != wire.ErrAgain { //nolint:errorlint // documented to be bare
-		return n, err
-	}
-	return n, nil
+	return s.conn.Write(p)
 }
 
 // Flush implements wire.Stream.
@@ -93,8 +87,7 @@ type socket struct {
 	wait  bool // a read may block
 	dry   bool // nothing is there
 	short bool // the last read emptied the socket
-
-	gather atomic.Bool // writes are kept until flush
+	reads int  // since the stream's Read began, that brought something
 
 	mu   sync.Mutex
 	kept []byte // what the socket has not taken
@@ -103,6 +96,10 @@ type socket struct {
 
 // maxKept bounds what a peer can make crypto/tls answer while the socket is full.
 const maxKept = 4 * chunk
+
+// maxReads bounds what one Read of the stream takes from the socket: a peer can send records without end that bring nothing, and
+// crypto/tls would go on for as long as they come.
+const maxReads = 64
 
 // errAgain tells crypto/tls that there is nothing now.
 var errAgain error = again{}
@@ -124,15 +121,18 @@ func (s *socket) Read(p []byte) (int, error) {
 	switch {
 	case s.fd == nil:
 		return s.Conn.Read(p)
-	case s.dry:
+	case s.dry, s.reads >= maxReads:
 		return 0, errAgain
 	}
 	flags := fd.DontWait
 	if s.wait {
-		flags = 0
+		flags = fd.UntilSignal
 	}
 	n, err := fd.RecvBytes(s.fd.Int(), p, flags)
 	s.short = n < len(p)
+	if n > 0 { // the rest of the record may take a peer as long as it likes
+		s.reads, s.wait = s.reads+1, false
+	}
 	if err == wire.ErrAgain { //nolint:errorlint // documented to be bare, and this is the blocking path
 		err = errAgain
 	}
@@ -149,17 +149,17 @@ func (s *socket) Write(p []byte) (int, error) {
 	if len(s.kept)+len(p) > maxKept {
 		return 0, fmt.Errorf("tls: peer takes nothing and asks for more: %d bytes are kept", len(s.kept))
 	}
-	if len(s.kept) == 0 {
-		s.kept = append(s.room[:0], p...)
-		s.room = s.kept[:0]
-	} else {
+	if len(s.kept) != 0 {
 		s.kept = append(s.kept, p...)
-	}
-	if s.gather.Load() {
 		return len(p), nil
 	}
-	if err := s.flushLocked(); err != nil && err != wire.ErrAgain { //nolint:errorlint // as above
+	n, err := fd.SendBytes(s.fd.Int(), p)
+	if err != nil && err != wire.ErrAgain { //nolint:errorlint // documented to be bare, and this is the hot path
 		return 0, err
+	}
+	if n < len(p) {
+		s.kept = append(s.room[:0], p[n:]...)
+		s.room = s.kept[:0]
 	}
 	return len(p), nil
 }
@@ -168,10 +168,6 @@ func (s *socket) Write(p []byte) (int, error) {
 func (s *socket) flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.flushLocked()
-}
-
-func (s *socket) flushLocked() error {
 	for len(s.kept) != 0 {
 		n, err := fd.SendBytes(s.fd.Int(), s.kept)
 		if err != nil {

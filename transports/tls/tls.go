@@ -134,7 +134,7 @@ func session(ctx context.Context, conn net.Conn, o *Options, config *tls.Config,
 		if peer, err = s.identify(); err != nil {
 			return err
 		}
-		said, err = hello.Greet(s.conn, hello.Hello{Announced: wire.Announced(o.Engine, &o.Ring)}, dialer, func(hello.Hello) error {
+		said, err = hello.Greet(s.conn, hello.Ours(o.Engine, &o.Ring), dialer, func(hello.Hello) error {
 			return o.authorize(peer)
 		})
 		if err == nil && dialer {
@@ -149,19 +149,23 @@ func session(ctx context.Context, conn net.Conn, o *Options, config *tls.Config,
 		_ = s.conn.Close()
 		return nil, fmt.Errorf("%s: %w", conn.RemoteAddr(), err)
 	}
-	if err := sock.detach(); err != nil {
-		return nil, err
-	}
-	if o.UserTimeout > 0 {
-		if err := fd.SetUserTimeout(sock.fd.Int(), o.UserTimeout); err != nil {
+	err = sock.detach()
+	if err == nil && o.UserTimeout > 0 {
+		if err = fd.SetUserTimeout(sock.fd.Int(), o.UserTimeout); err != nil {
 			_ = sock.fd.Close()
-			return nil, err
 		}
 	}
-	return wire.NewSession(s, &wire.Options{
+	if err != nil {
+		return nil, fmt.Errorf("session with %s: %w", conn.RemoteAddr(), err)
+	}
+	link, err := wire.NewSession(s, &wire.Options{
 		Engine: o.Engine, Ring: o.Ring, Label: "tls session",
 		Link: engine.Link{Dialer: dialer, Transport: Transport, Peer: peer, PeerLimits: said.Announced, Core: core},
 	})
+	if err != nil {
+		return nil, fmt.Errorf("session with %s: %w", conn.RemoteAddr(), err)
+	}
+	return link, nil
 }
 
 func (o *Options) authorize(p engine.Peer) error {

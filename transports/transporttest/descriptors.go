@@ -3,10 +3,12 @@ package transporttest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/corechan/corechan/engine"
 )
@@ -140,8 +142,9 @@ func testAUDPSocketArrives(t *T) {
 	t.check(err)
 	defer given.Close()
 	if !t.tr.Descriptors {
-		s, _ := channel[value[net.PacketConn]](t, l.A, l.B)
-		t.want(s.Send(t.ctx, &value[net.PacketConn]{V: engine.Carried[net.PacketConn]{V: notAStream{given}}}), errors.ErrUnsupported)
+		wantNoStream(t, l, given)
+		wantNoStream[net.Conn](t, l, given.(*net.UDPConn)) // its packets would run into each other
+		wantNoStream[io.ReadWriter](t, l, given.(*net.UDPConn))
 		return
 	}
 	got := give(t, l.A, l.B, given)
@@ -163,8 +166,21 @@ func testAUDPSocketArrives(t *T) {
 	}
 }
 
-// notAStream hides Read and Write, which would make a stream of packets.
-type notAStream struct{ net.PacketConn }
+// wantNoStream checks that a value is refused where there are no descriptors, that the error says what to do, and that the channel goes
+// on.
+func wantNoStream[V any](t *T, l Link, v V) {
+	t.Helper()
+	s, r := channel[value[V]](t, l.A, l.B)
+	err := s.Send(t.ctx, &value[V]{V: engine.Carried[V]{V: v}})
+	t.want(err, errors.ErrUnsupported)
+	for _, text := range []string{fmt.Sprintf("%T", v), "no descriptors", "send its address"} {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("%q does not say %q", err, text)
+		}
+	}
+	t.check(s.Send(t.ctx, &value[V]{}))
+	t.check(r.Receive(t.ctx, &value[V]{}))
+}
 
 func testAListenerArrives(t *T) {
 	l := t.connect()
@@ -172,8 +188,7 @@ func testAListenerArrives(t *T) {
 	t.check(err)
 	defer given.Close()
 	if !t.tr.Descriptors {
-		s, _ := channel[value[net.Listener]](t, l.A, l.B)
-		t.want(s.Send(t.ctx, &value[net.Listener]{V: engine.Carried[net.Listener]{V: given}}), errors.ErrUnsupported)
+		wantNoStream(t, l, given)
 		return
 	}
 	got := give(t, l.A, l.B, given)

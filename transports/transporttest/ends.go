@@ -31,6 +31,7 @@ func testAnErrorArrivesWithItsCodeAndText(t *T) {
 		{"text", errors.New("out of paper"), engine.CodeError, "out of paper"},
 		{"code", &engine.ChannelError{Code: 300, Text: "jam in tray 2"}, 300, "jam in tray 2"},
 		{"codeAlone", &engine.ChannelError{Code: 301}, 301, ""},
+		{"noText", errors.New("a\xffb"), engine.CodeError, "a\ufffdb"},
 		{"longText", errors.New(strings.Repeat("ä", 4000)), engine.CodeError, strings.Repeat("ä", 500)},
 	} {
 		t.sub(c.name, func(t *T) {

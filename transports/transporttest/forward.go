@@ -216,6 +216,35 @@ func testRefusalsGoThroughAHop(t *T) {
 	t.want(sendUntilEnd(t.ctx, write), engine.ErrRefused)
 }
 
+// testACancelledReplyDoesNotEndTheHop cancels what is in messages that a hop has yet to pass on.
+func testACancelledReplyDoesNotEndTheHop(t *T) {
+	l1, l2 := t.connect(), t.connect(engine.Limits{Window: 1024})
+	t.polled(l1.B) // so that what comes is seen at once
+	r, s := engine.Pipe[parcel]()
+	far := pass(t, l2.A, l2.B, pass(t, l1.A, l1.B, &parcel{Parcels: r})).Parcels
+	const many = 200
+	for i := range uint64(many) {
+		replies, reply := engine.Pipe[note]()
+		feed, out := engine.Pipe[note]()
+		t.check(s.Send(t.ctx, &parcel{ID: i, Reply: reply, Feed: feed}))
+		if i%2 == 0 {
+			t.check(replies.CloseWith(&engine.ChannelError{Code: 321, Text: "never mind"}))
+			t.check(out.CloseWith(&engine.ChannelError{Code: 322, Text: "nothing"}))
+		}
+	}
+	for i := range uint64(many) {
+		var p parcel
+		t.check(far.Receive(t.ctx, &p))
+		if p.ID != i {
+			t.Fatalf("parcel %d where %d was due", p.ID, i)
+		}
+		if i%2 == 0 {
+			t.wantReason(sendUntilEnd(t.ctx, p.Reply), 321, "never mind")
+			t.wantReason(p.Feed.Receive(t.ctx, &note{}), 322, "nothing")
+		}
+	}
+}
+
 // testWhatTheHopCannotForwardIsRefused has a hop that may open few channels: what it cannot pass on ends, with the limit.
 func testWhatTheHopCannotForwardIsRefused(t *T) {
 	const most = 4

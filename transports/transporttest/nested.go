@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/corechan/corechan/engine"
@@ -246,6 +247,138 @@ func testAnEndIsGivenAwayOnce(t *T) {
 	wantNumbers(t, more, 0, 5)
 }
 
+// testWhoWaitsForAnEndThatIsGivenAwayTakesNothing gives ends away that others use at that time: what comes is the new owner's.
+func testWhoWaitsForAnEndThatIsGivenAwayTakesNothing(t *T) {
+	for _, how := range []string{"Receive", "Lease", "Select", "Read"} {
+		t.sub(how, func(t *T) {
+			l := t.connect()
+			s, r := channel[engine.Raw](t, l.B, l.A)
+			m := engine.Raw("x")
+			body, write := engine.Stream()
+			ctx, _ := t.watch()
+			waiting := result(func() (err error) {
+				switch how {
+				case "Receive":
+					err = r.Receive(ctx, new(engine.Raw))
+				case "Lease":
+					_, err = r.Lease(ctx)
+				case "Select":
+					_, err = engine.Select(ctx, engine.Case(r, new(engine.Raw)))
+				case "Read":
+					close(ctx.waiting)
+					_, err = body.Read(make([]byte, 10))
+				}
+				return err
+			})
+			get(t, ctx.waiting)
+			if how == "Read" {
+				_, err := io.WriteString(write, "y") // the stream is in use
+				t.check(err)
+				t.check(get(t, waiting))
+				got := pass(t, l.A, l.B, &parcel{Body: engine.Carried[io.Reader]{V: body}}).Body.V
+				_, err = io.WriteString(write, "text")
+				t.check(err)
+				_, err = body.Read(make([]byte, 10))
+				t.want(err, engine.ErrGiven)
+				t.want(body.Close(), engine.ErrGiven)
+				t.check(write.Close())
+				b, err := io.ReadAll(got)
+				t.check(err)
+				if string(b) != "text" {
+					t.Errorf("%q", b)
+				}
+				return
+			}
+			got := pass(t, l.A, l.B, &rawEnds{R: r}).R
+			t.check(s.Send(t.ctx, &m))
+			t.check(got.Receive(t.ctx, &m))
+			t.want(get(t, waiting), engine.ErrGiven)
+			t.check(s.Close())
+			t.want(got.Receive(t.ctx, &m), io.EOF)
+		})
+	}
+	t.sub("Write", func(t *T) {
+		l := t.connect()
+		read, write := engine.Stream()
+		got := result(func() string { b, _ := io.ReadAll(read); return string(b) })
+		_, err := io.WriteString(write, "begin, ")
+		t.check(err)
+		far := pass(t, l.A, l.B, &parcel{Sink: engine.Carried[io.WriteCloser]{V: write}}).Sink.V
+		_, err = io.WriteString(write, "nobody's")
+		t.want(err, engine.ErrGiven)
+		_, err = io.WriteString(far, "end")
+		t.check(err)
+		t.check(far.Close())
+		if text := get(t, got); text != "begin, end" {
+			t.Errorf("%q", text)
+		}
+	})
+}
+
+// testAClosedEndIsNotGivenAway closes ends, of a Pipe, of a channel and of a stream, and then puts them into a message.
+func testAClosedEndIsNotGivenAway(t *T) {
+	l := t.connect()
+	s, r := channel[parcel](t, l.A, l.B)
+	local, localS := engine.Pipe[parcel]()
+	replies, reply := engine.Pipe[note]()
+	feed, out := engine.Pipe[note]()
+	opened, accepted := channel[note](t, l.A, l.B)
+	read, write := engine.Stream()
+	t.check(reply.Close())
+	t.check(feed.Close())
+	t.check(opened.Close())
+	t.check(accepted.Close())
+	t.check(read.Close())
+	for _, s := range []engine.Sender[parcel]{s, localS} {
+		t.want(s.Send(t.ctx, &parcel{Reply: reply}), os.ErrClosed)
+		t.want(s.Send(t.ctx, &parcel{Feed: feed}), os.ErrClosed)
+		t.want(s.Send(t.ctx, &parcel{Reply: opened}), os.ErrClosed)
+		t.want(s.Send(t.ctx, &parcel{Body: engine.Carried[io.Reader]{V: read}}), os.ErrClosed)
+		t.check(s.Send(t.ctx, &parcel{ID: 5})) // it goes on
+	}
+	back, _ := channel[parcel](t, l.B, l.A)
+	t.want(back.Send(t.ctx, &parcel{Feed: accepted}), os.ErrClosed)
+	wantParcel(t, r, 5)
+	wantParcel(t, local, 5)
+	t.want(replies.Receive(t.ctx, &note{}), io.EOF)
+	t.want(sendUntilEnd(t.ctx, out), engine.ErrCanceled)
+	t.want(writeUntilEnd(write), engine.ErrCanceled)
+}
+
+func wantParcel(t *T, r engine.Receiver[parcel], id uint64) {
+	t.Helper()
+	var p parcel
+	t.check(r.Receive(t.ctx, &p))
+	if p.ID != id {
+		t.Errorf("parcel %d where %d was due", p.ID, id)
+	}
+}
+
+// testAnEndThatItsOtherSideHasEndedCanBeGivenAway sends ends that have ended, which its owner cannot know: they arrive as that.
+func testAnEndThatItsOtherSideHasEndedCanBeGivenAway(t *T) {
+	reason := &engine.ChannelError{Code: 320, Text: "no more"}
+	for _, w := range []string{"opened", "given"} {
+		t.sub(w, func(t *T) {
+			l := t.connect()
+			s, r := channel[note](t, l.A, l.B)
+			if w == "given" {
+				p, q := engine.Pipe[note]()
+				r, s = p, pass(t, l.B, l.A, &parcel{Reply: q}).Reply
+			}
+			t.check(r.CloseWith(reason))
+			t.wantReason(sendUntilEnd(t.ctx, s), reason.Code, reason.Text)
+			got := pass(t, l.A, l.B, &parcel{Reply: s}).Reply
+			t.wantReason(sendUntilEnd(t.ctx, got), reason.Code, reason.Text)
+		})
+	}
+	l := t.connect()
+	r, s := engine.Pipe[note]()
+	t.check(s.CloseWith(reason))
+	t.wantReason(r.Receive(t.ctx, &note{}), reason.Code, reason.Text)
+	got := pass(t, l.A, l.B, &parcel{Feed: r}).Feed
+	t.wantReason(got.Receive(t.ctx, &note{}), reason.Code, reason.Text)
+}
+
 func testAnEndThatIsNotSetArrivesNotSet(t *T) {
 	l := t.connect()
 	got := pass(t, l.A, l.B, &parcel{ID: 3})
@@ -409,12 +542,49 @@ func testALaneCarriesNothing(t *T) {
 	}
 	l := t.connect()
 	t.polled(l.B)
+	opened, accepted := channel[note](t, l.A, l.B) // before the lane, which has its name
 	s, err := engine.OpenLane[parcel](t.ctx, l.A, "x", nil)
 	t.check(err)
 	replies, reply := engine.Pipe[note]()
-	t.want(s.Send(t.ctx, &parcel{Reply: reply}), errors.ErrUnsupported)
+	feed, out := engine.Pipe[note]()
+	body, write := engine.Stream()
+	read, sink := engine.Stream()
+	_, path := contents(t, 100)
+	file, err := os.Open(path)
+	t.check(err)
+	defer file.Close()
+	refused := func(what string, err error) {
+		t.Helper()
+		t.want(err, errors.ErrUnsupported)
+		if text := err.Error(); !strings.Contains(text, "lane") || !strings.Contains(text, "use Open") {
+			t.Errorf("%s: %q does not say what to do", what, text)
+		}
+	}
+	for what, p := range map[string]*parcel{
+		"sender": {Reply: reply}, "receiver": {Feed: feed}, "opened": {Reply: opened},
+		"reader": {Body: engine.Carried[io.Reader]{V: body}}, "writer": {Sink: engine.Carried[io.WriteCloser]{V: sink}},
+		"foreign": {Body: engine.Carried[io.Reader]{V: strings.NewReader("x")}}, "file": {Body: engine.Carried[io.Reader]{V: file}},
+	} {
+		refused(what, s.Send(t.ctx, p))
+		refused(what+", with a header", s.SendWith(t.ctx, p, &engine.SendOptions{Header: engine.Header{"k": "v"}}))
+		refused(what+", the last", s.SendWith(t.ctx, p, &engine.SendOptions{Last: true}))
+	}
+	_, err = call(t.ctx, s, 1)
+	refused("call", err)
 	sendNumbers(t, reply, 0, 5)
 	wantNumbers(t, replies, 0, 5)
+	sendNumbers(t, out, 0, 5)
+	wantNumbers(t, feed, 0, 5)
+	sendNumbers(t, opened, 0, 5)
+	wantNumbers(t, accepted, 0, 5)
+	for w, r := range map[io.WriteCloser]io.Reader{write: body, sink: read} {
+		go func() { _, _ = io.WriteString(w, "text"); _ = w.Close() }()
+		b, err := io.ReadAll(r)
+		t.check(err)
+		if string(b) != "text" {
+			t.Errorf("%q", b)
+		}
+	}
 	t.check(s.Send(t.ctx, &parcel{ID: 1}))
 	r, err := engine.Accept[parcel](t.ctx, l.B, "x")
 	t.check(err)
@@ -423,22 +593,6 @@ func testALaneCarriesNothing(t *T) {
 	if got.ID != 1 {
 		t.Error(got.ID)
 	}
-}
-
-// testAnEndComesHome gives ends away, and gets them back over the same session.
-func testAnEndComesHome(t *T) {
-	l := t.connect()
-	r, s := engine.Pipe[note]()
-	feed, out := engine.Pipe[note]()
-	home := pass(t, l.B, l.A, pass(t, l.A, l.B, &parcel{Reply: s, Feed: feed}))
-	sendNumbers(t, home.Reply, 0, 100)
-	t.check(home.Reply.Close())
-	wantNumbers(t, r, 0, 100)
-	t.want(r.Receive(t.ctx, &note{}), io.EOF)
-	sendNumbers(t, out, 0, 100)
-	t.check(out.CloseWith(errors.New("enough")))
-	wantNumbers(t, home.Feed, 0, 100)
-	t.wantReason(home.Feed.Receive(t.ctx, &note{}), engine.CodeError, "enough")
 }
 
 func testWhatAMessageDoesNotTakeIsRefused(t *T) {

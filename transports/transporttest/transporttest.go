@@ -29,6 +29,9 @@ type Transport struct {
 	Descriptors bool
 	// Lanes says that its sessions have channels with rings of their own.
 	Lanes bool
+	// Waits are the ways to wait that the suite is run with. nil: Hybrid and Block. One is enough for a transport that waits as
+	// another one does, which has both.
+	Waits []engine.Wait
 	// Pair connects two sessions, both in this process: a's engine owns the dialer's, b's the listener's. The suite
 	// closes the sessions and shuts the engines down; what else there is, a listener, is to be closed by t.Cleanup.
 	Pair func(t testing.TB, a, b *engine.Engine) Link
@@ -38,13 +41,17 @@ type Transport struct {
 type Link struct {
 	A, B *engine.Session // A is the dialer's
 	// Cut cuts the connection under them, without a word, as the death of both processes would. What one had sent before
-	// must still reach the other.
+	// must still reach the other; of what may wait in this process, what was sent before Session.Flush.
 	Cut func()
 }
 
 // Run runs the suite.
 func Run(t *testing.T, tr Transport) {
-	for _, w := range []engine.Wait{engine.Hybrid, engine.Block} {
+	waits := tr.Waits
+	if waits == nil {
+		waits = []engine.Wait{engine.Hybrid, engine.Block}
+	}
+	for _, w := range waits {
 		for _, g := range groups() {
 			for _, f := range g.tests {
 				t.Run(tr.Name+"/"+w.String()+"/"+g.name+"/"+nameOf(f), func(t *testing.T) { run(t, tr, w, f) })
@@ -107,6 +114,9 @@ func groups() []group {
 			testWhatIsSentBeforeTheReferenceArrivesIsKept,
 			testWhatIsSentBeforeTheReferenceIsTakenIsKept,
 			testAnEndIsGivenAwayOnce,
+			testWhoWaitsForAnEndThatIsGivenAwayTakesNothing,
+			testAClosedEndIsNotGivenAway,
+			testAnEndThatItsOtherSideHasEndedCanBeGivenAway,
 			testAnEndThatIsNotSetArrivesNotSet,
 			testAnEndThatWasUsedCanBeGivenAway,
 			testAnOpenedChannelCanBeGivenAway,
@@ -114,6 +124,13 @@ func groups() []group {
 			testOneOfManyGiversWins,
 			testAnOpenedEndIsGivenAwayOnce,
 			testAnEndComesHome,
+			testAnEndThatComesAndGoesLeavesNobodyInBetween,
+			testAReceiverComesHomeWithAllItsMessages,
+			testHowAReceiverEndedIsSeenAtHome,
+			testACrossingIsJoinedUp,
+			testASenderThatWasCancelledComesHome,
+			testASenderGivesItselfAway,
+			testWhatCameHomeIsStillAChannel,
 			testALaneCarriesNothing,
 			testWhatAMessageDoesNotTakeIsRefused,
 			testWhatNobodyReceivesIsRefused,
@@ -192,6 +209,7 @@ func groups() []group {
 			testAHopThatDiesEndsBothSides,
 			testRefusalsGoThroughAHop,
 			testWhatTheHopCannotForwardIsRefused,
+			testACancelledReplyDoesNotEndTheHop,
 		}},
 		{"several", []test{
 			testHeadersTravel,

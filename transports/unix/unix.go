@@ -106,7 +106,7 @@ func Server(ctx context.Context, sock *fd.FD, addr string, o *Options) (*engine.
 	c := o.withDefaults()
 	s, err := session(ctx, sock, &c, false, addr)
 	if err != nil {
-		return nil, fmt.Errorf("unix: handshake: %w", err)
+		return nil, fmt.Errorf("unix: %w", err)
 	}
 	return s, nil
 }
@@ -133,11 +133,18 @@ func Listen(_ context.Context, addr string, o *Options) (*engine.Listener, error
 	return l, nil
 }
 
-// session does the handshake on a connected socket, which is its own from then on.
+// session does the handshake on a connected socket, which is its own from then on. Its errors at the listener's side name the peer.
 func session(ctx context.Context, sock *fd.FD, o *Options, dialer bool, addr string) (*engine.Session, error) {
-	var peer engine.Peer
+	s, peer, err := shakeHands(ctx, sock, o, dialer, addr)
+	if err != nil && !dialer {
+		err = fmt.Errorf("handshake with pid %d of uid %d: %w", peer.Cred.PID, peer.Cred.UID, err)
+	}
+	return s, err
+}
+
+func shakeHands(ctx context.Context, sock *fd.FD, o *Options, dialer bool, addr string) (s *engine.Session, peer engine.Peer, err error) {
 	var said hello.Hello
-	err := wire.Interruptible(ctx, func() { _ = fd.Shutdown(sock.Int()) }, func() error {
+	err = wire.Interruptible(ctx, func() { _ = fd.Shutdown(sock.Int()) }, func() error {
 		g := &wire.Greeter{FD: sock, Deadline: time.Now().Add(o.HandshakeTimeout)}
 		cred, err := fd.PeerCred(sock.Int())
 		if err != nil {
@@ -150,15 +157,16 @@ func session(ctx context.Context, sock *fd.FD, o *Options, dialer bool, addr str
 			}
 			return err
 		}
-		said, err = hello.Greet(g, hello.Hello{Announced: wire.Announced(o.Engine, &o.Ring)}, dialer, nil)
+		said, err = hello.Greet(g, hello.Ours(o.Engine, &o.Ring), dialer, nil)
 		return err
 	})
 	if err != nil {
 		_ = sock.Close()
-		return nil, err
+		return nil, peer, err
 	}
-	return wire.NewSession(wire.NewPassing(sock), &wire.Options{
+	s, err = wire.NewSession(wire.NewPassing(sock), &wire.Options{
 		Engine: o.Engine, Ring: o.Ring, Label: "unix session",
 		Link: engine.Link{Dialer: dialer, Transport: Transport, Peer: peer, PeerLimits: said.Announced},
 	})
+	return s, peer, err
 }

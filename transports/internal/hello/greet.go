@@ -4,7 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/ring"
 )
+
+// Ours is what this side says of its limits, where r is the ring that it reads what comes into: no larger messages than that
+// holds.
+func Ours(eng *engine.Engine, r *ring.Options) Hello {
+	l := eng.Limits()
+	capacity := ring.DefaultCapacity
+	if r.Capacity != 0 {
+		capacity = r.Capacity
+	}
+	return Hello{Announced: engine.Announced{Window: l.Window, MaxMessage: min(l.MaxMessage, uint32(capacity-engine.HeaderSize))}}
+}
 
 // Greet does either side of the handshake on a byte stream: the dialer speaks first. It reads not a byte more than the
 // peer's message has. The caller bounds it, by a deadline of the stream.

@@ -31,11 +31,12 @@ type bell struct {
 	session     atomic.Pointer[engine.Session]
 	interrupted atomic.Bool
 	down        atomic.Bool
+	trimming    atomic.Bool // TrimLater was called
 	gone        atomic.Bool
 	goneFor     atomic.Pointer[error]
 	notify      atomic.Pointer[func()]
 	event       atomic.Pointer[fd.Event] // wakes a thread that waits for more than the socket
-	reading     atomic.Bool              // a thread is blocked in the read itself
+	reading     atomic.Int32             // the thread that is blocked in the read itself; 0: none
 
 	// Used by the one who sleeps.
 	watched <-chan struct{} // the context whose end interrupts
@@ -47,6 +48,8 @@ type bell struct {
 	ended    bool // this side's direction was ended
 	done     bool // the socket is closed
 	timeout  *netpoll.Timer
+	lingered uint64 // how much had left when timeout was set
+	lingers  int
 }
 
 // attach tells the bell whose it is.
@@ -131,6 +134,11 @@ func (b *bell) Interrupt() {
 		}
 		b.mu.Unlock()
 	}
+	b.nudge()
+}
+
+// nudge has the loop that reads, if one does, look once more.
+func (b *bell) nudge() {
 	if f := b.notify.Load(); f != nil {
 		(*f)()
 	}
@@ -139,7 +147,8 @@ func (b *bell) Interrupt() {
 // Sleep implements engine.Bell.
 func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
 	b.flush()
-	blocked := b.out.blocked.Load() // before interrupted: see unblock
+	// Before interrupted, for whoever writes interrupts when there is space: see unblock and pump.
+	writing := b.out.blocked.Load() || b.out.pumping.Load()
 	if b.interrupted.Load() && b.interrupted.Swap(false) || b.down.Load() {
 		return ctx.Err()
 	}
@@ -156,7 +165,7 @@ func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
 	}
 	var woken bool
 	var err error
-	if ctx.Done() == nil && !interruptible && !blocked && len(b.in.inlet.Space()) != 0 {
+	if ctx.Done() == nil && !interruptible && !writing && len(b.in.inlet.Space()) != 0 {
 		woken, err = b.blockInRead()
 	} else {
 		woken, err = b.wait(ctx)
@@ -170,14 +179,14 @@ func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
 
 // blockInRead blocks the thread in the read.
 func (b *bell) blockInRead() (woken bool, err error) {
-	b.reading.Store(true)
+	b.reading.Store(int32(fd.Thread()))
 	if b.down.Load() { // Shutdown did not see that anybody reads
-		b.reading.Store(false)
+		b.reading.Store(0)
 		return true, nil
 	}
 	before := b.in.total
 	_, err = b.read(true)
-	b.reading.Store(false)
+	b.reading.Store(0)
 	if b.in.over {
 		return true, engine.ErrPeerGone
 	}
@@ -255,7 +264,7 @@ func (b *bell) park(ctx context.Context) error {
 			return err
 		case b.in.over:
 			return engine.ErrPeerGone
-		case b.interrupted.Swap(false) || b.down.Load() || b.gone.Load():
+		case b.interrupted.Swap(false) || b.down.Load() || b.gone.Load() || b.in.more && len(b.in.inlet.Space()) != 0:
 			return nil
 		}
 	}
@@ -278,7 +287,7 @@ func (b *bell) Give(list []engine.Attachment) error {
 	if b.passer == nil {
 		return errors.ErrUnsupported
 	}
-	return b.passer.Give(list)
+	return b.passer.Give(list, b.out.outlet.Published()) // all frames before are published
 }
 
 // Take implements engine.Bell.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"time"
 
 	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/netpoll"
@@ -13,14 +14,16 @@ func (b *bell) Shutdown() {
 		return
 	}
 	b.pump()
-	if b.reading.Load() {
-		b.mu.Lock()
-		if !b.done {
-			_ = fd.ShutdownRead(b.stream.Socket())
-		}
-		b.mu.Unlock()
-	}
+	b.rouse()
 	b.Interrupt()
+}
+
+// rouse ends a read that blocks. The thread may not be in the system call yet, so this is done again until it has returned.
+func (b *bell) rouse() {
+	if thread := b.reading.Load(); thread != 0 {
+		fd.Rouse(int(thread))
+		b.loop.AfterFunc(time.Millisecond, b.rouse)
+	}
 }
 
 // written is called when all that was published has left.
@@ -45,7 +48,8 @@ func (b *bell) Close() error {
 		t.Stop()
 	}
 	if !closed {
-		b.timeout = b.loop.AfterFunc(linger, b.finish)
+		b.lingered = b.out.outlet.Left()
+		b.timeout = b.loop.AfterFunc(linger, b.expire)
 	}
 	b.mu.Unlock()
 	if closed {
@@ -85,6 +89,21 @@ func (b *bell) lingering() (again bool) {
 		b.finish()
 	}
 	return again
+}
+
+// expire gives up waiting, unless something has left since the last time.
+func (b *bell) expire() {
+	b.mu.Lock()
+	left := b.out.outlet.Left()
+	again := left != b.lingered && b.lingers < maxLingers
+	b.lingered, b.lingers = left, b.lingers+1
+	if again && !b.done {
+		b.timeout.Reset(linger)
+	}
+	b.mu.Unlock()
+	if !again {
+		b.finish()
+	}
 }
 
 // finish closes the socket and frees the rings.

@@ -18,6 +18,6 @@
 //	blocked  the socket is full: the service loop, or who sleeps for the session, writes when it is not
 //
 // Closing: what was published is written, then the stream's own direction is ended, and the socket closed when the peer has
-// ended its own, or 5 s later; before that, unread bytes would have the kernel reset the connection and drop what is
-// under way.
+// ended its own, or when nothing has left for 5 s, a minute later at most; before that, unread bytes would have the kernel reset
+// the connection and drop what is under way.
 package wire

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/ring"
@@ -12,27 +13,42 @@ import (
 type inbound struct {
 	seg   *ring.Segment
 	inlet *ring.Inlet
-	total uint64
+	total uint64 // grows when something comes
 	more  bool  // the socket, or the stream, may have something
 	over  bool  // nothing more comes
 	err   error // what ends the session
+
+	// mu is held while something is read into the ring, so that nobody trims it: see trim.go. Who has bell.mu takes it by try only.
+	mu            sync.Mutex
+	seen, trimmed uint64 // total, at the last two
 }
 
 // read moves what has arrived into the ring, until that is at least a frame or nothing is left, and reports whether it was a
 // frame. With wait it may block the thread, if there is nothing.
 func (b *bell) read(wait bool) (frame bool, err error) {
 	in := &b.in
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	for in.err == nil && !in.over {
 		space := in.inlet.Space()
 		if len(space) == 0 { // a lease holds the ring
 			return false, nil
 		}
 		n, err := b.stream.Read(space, wait)
-		if n <= 0 {
-			return false, b.readFailed(err)
+		if err != nil {
+			b.readFailed(err)
+		} else if n == 0 {
+			in.total++
+			if in.more = b.stream.More(); in.more {
+				b.nudge() // it has taken its time
+			}
 		}
-		in.more = n == len(space) || b.stream.More()
+		if n <= 0 {
+			break
+		}
+		in.more = err == nil && (n == len(space) || b.stream.More())
 		in.total += uint64(n)
+		b.used()
 		b.out.row.Store(0)
 		before := in.inlet.Published()
 		if err := in.inlet.Add(n); err != nil {
@@ -51,7 +67,7 @@ func (b *bell) read(wait bool) (frame bool, err error) {
 }
 
 // readFailed sees to an error of the stream.
-func (b *bell) readFailed(err error) error {
+func (b *bell) readFailed(err error) {
 	in := &b.in
 	in.more = false
 	switch {
@@ -62,10 +78,9 @@ func (b *bell) readFailed(err error) error {
 			err = nil
 		}
 		b.peerGone(err)
-	case err != nil:
+	default:
 		in.err = err
 	}
-	return in.err
 }
 
 // fill: see engine.Link.

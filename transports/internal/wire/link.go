@@ -23,16 +23,6 @@ type Options struct {
 	Label string
 }
 
-// Announced returns what a side says in the handshake: its limits, and no larger messages than its ring holds.
-func Announced(eng *engine.Engine, r *ring.Options) engine.Announced {
-	l := eng.Limits()
-	capacity := ring.DefaultCapacity
-	if r.Capacity != 0 {
-		capacity = r.Capacity
-	}
-	return engine.Announced{Window: l.Window, MaxMessage: min(l.MaxMessage, uint32(capacity-engine.HeaderSize))}
-}
-
 // NewSession makes a session of a stream whose handshake is done. The stream is the session's from then on; on error it is
 // closed.
 func NewSession(s Stream, o *Options) (*engine.Session, error) {
@@ -108,6 +98,8 @@ const (
 	// patience is how long a thread sleeps for one session before it leaves that to the service loop, so that idle
 	// sessions hold no threads.
 	patience = 200 * time.Millisecond
-	// linger is how long what was sent has to leave after Close, and the peer to close its side.
-	linger = 5 * time.Second
+	// linger is how long what was sent has to leave after Close, and the peer to close its side; as long again, a few times, while
+	// something leaves.
+	linger     = 5 * time.Second
+	maxLingers = 11
 )

@@ -23,6 +23,10 @@ type outbound struct {
 	// holding: messages gather.
 	holding atomic.Bool
 	dead    atomic.Bool // the peer reads no more: what is written is lost
+	taken   int         // what the stream has taken and not flushed yet; of who has pumping
+	later   atomic.Bool // a timer will pump
+
+	quiet, trimmed uint64 // how much was published when that was looked at, and when the ring was trimmed, last; see trim.go
 
 	// row is how many writes came in a row, with nothing read in between; began is when the first did. Neither has to be
 	// exact: they decide only about gathering.
@@ -84,9 +88,9 @@ func (b *bell) tick() {
 		return
 	}
 	idle := o.outlet.Left() == o.seen // for a whole tick
-	if idle && o.outlet.Empty() {
+	if idle && (o.outlet.Empty() || o.blocked.Load()) {
 		o.holding.Store(false)
-		b.pump() // arms
+		b.pump() // arms; or, blocked, leaves that to when the socket takes more
 		return
 	}
 	if idle {
@@ -152,11 +156,13 @@ func (b *bell) pumpLocked() {
 			b.block()
 			return
 		case errors.Is(err, ErrLater):
-			b.loop.AfterFunc(time.Millisecond, b.pumpLater)
+			if !o.later.Swap(true) {
+				b.loop.AfterFunc(time.Millisecond, b.pumpLater)
+			}
 			return
 		default:
 			o.dead.Store(true)
-			if !isEnd(err) {
+			if !isEnd(err) && !b.down.Load() {
 				b.eng.Logger().Warn("write failed", "reason", err)
 			}
 			b.peerGone(err)
@@ -166,15 +172,18 @@ func (b *bell) pumpLocked() {
 
 // pumpLater is pump on the service loop, unless the link was freed meanwhile.
 func (b *bell) pumpLater() {
+	b.out.later.Store(false)
 	b.mu.Lock()
 	done := b.done
 	b.mu.Unlock()
-	if !done {
-		b.pump()
+	if done {
+		return
 	}
+	b.pump()
+	b.want(0, 0) // has what is there reported: see lingering
 }
 
-// write writes what there is.
+// write writes what there is. What the stream has taken counts as gone when it has been flushed.
 func (b *bell) write() error {
 	o := &b.out
 	for {
@@ -183,18 +192,21 @@ func (b *bell) write() error {
 				return err
 			}
 		}
+		if o.taken != 0 {
+			o.outlet.Done(o.taken)
+			o.taken = 0
+		}
 		p := o.outlet.Bytes()
 		switch {
 		case len(p) == 0:
 			return nil
 		case o.dead.Load():
-			o.outlet.Done(len(p))
+			o.taken = len(p)
 			continue
 		}
 		n, err := b.stream.Write(p)
-		if n > 0 {
-			o.outlet.Done(n)
-		}
+		o.taken = n
+		b.used()
 		if err != nil {
 			return err
 		}

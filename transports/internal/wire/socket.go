@@ -21,7 +21,7 @@ func (s Plain) Socket() int { return s.FD.Int() }
 func (s Plain) Read(p []byte, wait bool) (int, error) {
 	flags := fd.DontWait
 	if wait {
-		flags = 0
+		flags = fd.UntilSignal
 	}
 	return fd.RecvBytes(s.FD.Int(), p, flags)
 }
@@ -41,25 +41,33 @@ func (s Plain) CloseWrite() error { return fd.ShutdownWrite(s.FD.Int()) }
 // Close implements Stream.
 func (s Plain) Close() error { return s.FD.Close() }
 
-// A Passing is a Unix stream socket that passes descriptors: those given travel with the next byte that is written,
-// which is at or before the frame that speaks of them.
+// A Passing is a Unix stream socket that passes descriptors: with the first byte of the frame that speaks of them, those of each
+// frame in a message of their own, so that what a receiver has no room for is missed by the right frame.
 type Passing struct {
 	Plain
 
+	written uint64 // of who writes
 	mu      sync.Mutex
-	out     []*fd.FD     // given, not sent yet
-	waiting atomic.Int32 // how many
+	out     []group      // given, not sent yet
+	count   int          // of descriptors in out
+	next    atomic.Int32 // len(out)
 
 	// Of who reads.
 	recv  fd.Receiver
 	given []*fd.FD // came, not taken yet; nil: those of one message, which were lost
 }
 
+// A group is the descriptors of one frame.
+type group struct {
+	at  uint64 // where the frame begins
+	fds []*fd.FD
+}
+
 // NewPassing makes a stream of a connected Unix socket, which it owns.
 func NewPassing(f *fd.FD) *Passing { return &Passing{Plain: Plain{f}} }
 
 // Give implements Passer.
-func (s *Passing) Give(list []engine.Attachment) error {
+func (s *Passing) Give(list []engine.Attachment, at uint64) error {
 	fds := make([]*fd.FD, len(list))
 	for i, a := range list {
 		f, ok := a.(*fd.FD)
@@ -70,38 +78,57 @@ func (s *Passing) Give(list []engine.Attachment) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.out)+len(fds) > engine.MaxAttachments {
+	if s.count+len(fds) > engine.MaxAttachments {
 		return fmt.Errorf("%w: %w", engine.ErrBellFull, &engine.LimitError{What: "descriptors that wait to be sent", Limit: engine.MaxAttachments})
 	}
-	s.out = append(s.out, fds...)
-	s.waiting.Store(int32(len(s.out)))
+	s.count += len(fds)
+	s.out = append(s.out, group{at, fds})
+	s.next.Store(int32(len(s.out)))
 	return nil
 }
 
 // Write implements Stream.
-func (s *Passing) Write(p []byte) (int, error) {
-	if s.waiting.Load() == 0 {
-		return s.Plain.Write(p)
+func (s *Passing) Write(p []byte) (n int, err error) {
+	if s.next.Load() == 0 {
+		n, err = s.Plain.Write(p)
+	} else {
+		n, err = s.writeWith(p)
 	}
+	s.written += uint64(n)
+	return n, err
+}
+
+// writeWith is Write while descriptors wait: it writes up to the first frame that has some, or from there up to the second.
+func (s *Passing) writeWith(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	numbers := make([]int, min(len(s.out), fd.MaxFDs))
-	for i := range numbers {
-		numbers[i] = s.out[i].Int()
+	upTo := func(at uint64) { p = p[:min(uint64(len(p)), at-s.written)] }
+	if first := s.out[0]; first.at != s.written {
+		upTo(first.at)
+		return s.Plain.Write(p)
 	}
-	if len(numbers) < len(s.out) {
-		p = p[:1] // the others come with the bytes behind it, which belong to the same frame
+	if len(s.out) > 1 {
+		upTo(s.out[1].at)
 	}
-	n, err := fd.SendMsg(s.FD.Int(), p, numbers, fd.DontWait)
+	first := s.out[0].fds
+	var numbers [fd.MaxFDs]int
+	for i, f := range first {
+		numbers[i] = f.Int()
+	}
+	n, err := fd.SendMsg(s.FD.Int(), p, numbers[:len(first)], fd.DontWait)
 	switch {
 	case errors.Is(err, syscall.ETOOMANYREFS):
 		return 0, ErrLater // until the peer, or another, receives some
 	case err != nil:
 		return 0, err
 	}
-	closeAll(s.out[:len(numbers)])
-	s.out = append(s.out[:0], s.out[len(numbers):]...)
-	s.waiting.Store(int32(len(s.out)))
+	closeAll(first)
+	s.count -= len(first)
+	s.out[0] = group{}
+	if s.out = s.out[1:]; len(s.out) == 0 {
+		s.out = nil
+	}
+	s.next.Store(int32(len(s.out)))
 	return n, nil
 }
 
@@ -109,7 +136,7 @@ func (s *Passing) Write(p []byte) (int, error) {
 func (s *Passing) Read(p []byte, wait bool) (int, error) {
 	flags := fd.DontWait
 	if wait {
-		flags = 0
+		flags = fd.UntilSignal
 	}
 	n, fds, err := s.recv.Recv(s.FD.Int(), p, flags)
 	if fds != nil {
@@ -145,7 +172,9 @@ func (s *Passing) Take(n int) ([]engine.Attachment, error) {
 // Close implements Stream.
 func (s *Passing) Close() error {
 	s.mu.Lock()
-	closeAll(s.out)
+	for _, g := range s.out {
+		closeAll(g.fds)
+	}
 	s.out = nil
 	s.mu.Unlock()
 	closeAll(s.given)

@@ -19,7 +19,8 @@ type Stream interface {
 	// Socket is the descriptor that becomes readable and writable as the stream does. It is in blocking mode.
 	Socket() int
 	// Read reads what has arrived. If that is nothing it returns ErrAgain: at once, or, with wait, after blocking the
-	// thread for as long as the socket's receive timeout. At the peer's end it returns io.EOF.
+	// thread for as long as the socket's receive timeout, or until fd.Rouse. At the peer's end it returns io.EOF. It may
+	// return 0 and no error: something came, of which there is nothing to be read yet.
 	Read(p []byte, wait bool) (int, error)
 	// Write takes what it can of p without waiting; ErrAgain if that is nothing. It may keep some of it, see Flush.
 	Write(p []byte) (int, error)
@@ -35,8 +36,9 @@ type Stream interface {
 
 // A Passer is a stream that also passes descriptors.
 type Passer interface {
-	// Give has descriptors sent with, or before, what is written next. On success they are the stream's.
-	Give([]engine.Attachment) error
+	// Give has descriptors sent with the byte that so many were written before: the first one of the frame that speaks of
+	// them. On success they are the stream's.
+	Give(list []engine.Attachment, at uint64) error
 	// Take returns the n next descriptors that came, for the caller to own. It does not wait.
 	Take(n int) ([]engine.Attachment, error)
 }

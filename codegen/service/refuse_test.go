@@ -1,0 +1,78 @@
+package service_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/corechan/corechan/codegen"
+	"github.com/corechan/corechan/codegen/message"
+	"github.com/corechan/corechan/codegen/service"
+	"github.com/corechan/corechan/codegen/source"
+)
+
+func TestTheGoldenCodeIsWhatIsGenerated(t *testing.T) {
+	changes, err := codegen.Run(t.Context(), &codegen.Config{
+		Config: source.Config{Dir: "../../internal"}, Patterns: []string{"./shop", "./shop2"}, Check: true,
+		Generators: []codegen.Generator{message.Generator{}, service.Generator{}},
+	})
+	check(t, err)
+	equal(t, len(changes), 4)
+}
+
+// generate runs the generator over a module of one file, and returns what is wrong with it and the folder.
+func generate(t *testing.T, text string) (dir string, problems source.Problems) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, content := range map[string]string{"go.mod": "module example.com/m\n\ngo 1.26\n", "m.go": text} {
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	_, err := codegen.Run(t.Context(), &codegen.Config{Config: source.Config{Dir: dir}, Generators: []codegen.Generator{service.Generator{}}})
+	if err != nil && !errors.As(err, &problems) {
+		t.Fatal(err)
+	}
+	return dir, problems
+}
+
+func TestWhatCannotBeAServiceIsRefusedByName(t *testing.T) {
+	const head = "package m\n\nimport \"context\"\nvar _ context.Context\n//corechan:service\n"
+	for name, test := range map[string]struct{ text, says string }{
+		"a struct":          {"type S struct{}", "m.go:5:1: S is no interface: mark an interface"},
+		"type parameters":   {"type S[T any] interface{ M(ctx context.Context) error }", "m.go:5:1: S has type parameters"},
+		"a constraint":      {"type S interface{ ~int }", "m.go:5:1: S is a constraint"},
+		"nothing":           {"type S interface{}", "m.go:5:1: S has no methods: give it methods"},
+		"does not compile":  {"type S interface{ M(ctx context.Context, x Missing) error }", "m.go:5:1: S: undefined: Missing"},
+		"no context":        {"type S interface{\nM(x int) error }", "m.go:7:1: the first parameter of S.M is no context: give it ctx context.Context"},
+		"no error":          {"type S interface{\nM(ctx context.Context) int }", "m.go:7:1: the last result of S.M is no error"},
+		"one-way results":   {"type S interface{\n//corechan:oneway\nM(ctx context.Context) (int, error) }", "m.go:8:1: S.M has results, and nobody waits"},
+		"unknown directive": {"type S interface{\n//corechan:fast\nM(ctx context.Context) error }", "m.go:7:1: //corechan:fast is nothing for a method"},
+		"unexported":        {"type S interface{\nm(ctx context.Context) error }", "m.go:7:1: S.m is not exported"},
+		"chan":              {"type S interface{\nM(ctx context.Context, c chan int) error }", "m.go:7:24: S.M: parameter c is a chan int, which cannot be sent: use an engine.Receiver"},
+		"func":              {"type S interface{\nM(ctx context.Context) (func(), error) }", "is a func(), which cannot be sent: pass an interface that is marked //corechan:service"},
+		"struct":            {"type T struct{}\ntype S2 interface{}\n//corechan:service\ntype S interface{\nM(ctx context.Context, t T) error }", "S.M: parameter t is a T, which cannot be sent: mark it //corechan:message"},
+		"in a list":         {"type S interface{\nM(ctx context.Context, t []map[string]complex128) error }", "is a complex128, which cannot be sent: use two floats"},
+		"keys":              {"type S interface{\nM(ctx context.Context, t map[[2]int]int) error }", "use keys that are strings or numbers"},
+		"interface":         {"type S interface{\nM(ctx context.Context, t interface{ N() }) error }", "mark it //corechan:service"},
+		"an error":          {"type S interface{\nM(ctx context.Context, t error) error }", "return it as the last result"},
+		"one that is taken": {"type S interface{\nM(ctx context.Context) error }\ntype SClient int", "m.go:8:6: SClient is what the generated code for S declares: rename one of them"},
+		"two of one name":   {"type S interface{\nM(ctx context.Context) error }\n//corechan:service name=S\ntype T interface{\nM(ctx context.Context) error }", "m.go:8:1: two services are named S: S and T"},
+		"an unknown option": {"type S interface{\nM(ctx context.Context) error }\n//corechan:service fast\ntype T interface{\nM(ctx context.Context) error }", "m.go:8:1: fast is no option of a service: the only one is name=NAME"},
+		"no error itself":   {"type S interface{\nM(ctx context.Context) error }\n//corechan:error\ntype E struct{}", "m.go:8:1: E is no error: give it Error() string"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := head + test.text + "\n"
+			if name == "struct" {
+				text = strings.Replace(head, "//corechan:service\n", "", 1) + test.text + "\n"
+			}
+			dir, problems := generate(t, text)
+			if got := problems.Error(); !strings.Contains(got, test.says) {
+				t.Errorf("%q does not say %q", got, test.says)
+			}
+			if files, _ := filepath.Glob(filepath.Join(dir, "*gen*")); len(files) != 0 {
+				t.Error(files)
+			}
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package service
+
+import (
+	"github.com/corechan/corechan/codegen"
+	"github.com/corechan/corechan/codegen/source"
+)
+
+const (
+	enginePath = "github.com/corechan/corechan/engine"
+	rpcPath    = "github.com/corechan/corechan/codegen/rpc"
+	msgpPath   = "github.com/tinylib/msgp/msgp"
+)
+
+// Generator generates for each interface that is marked //corechan:service a client, a server and a fake.
+type Generator struct{}
+
+// Name returns "services".
+func (Generator) Name() string { return "services" }
+
+// locals are the names that variables have in the code.
+var locals = []string{"a", "b", "c", "f", "h", "r", "v", "x", "z", "n", "o", "err", "ctx", "sess", "impl", "call", "args"}
+
+// Generate implements codegen.Generator.
+func (Generator) Generate(p *source.Package, out *codegen.Output) source.Problems {
+	w := &world{p: p, out: out.Code}
+	services := w.services()
+	if len(w.wrong) != 0 || len(services) == 0 {
+		return w.wrong
+	}
+	out.Code.Reserve(locals...)
+	for _, s := range services {
+		for _, m := range s.methods {
+			for _, v := range m.params {
+				out.Code.Reserve(v.name)
+			}
+		}
+	}
+	w.errors()
+	for _, s := range services {
+		w.client(s)
+		w.server(s)
+		w.fake(s)
+		w.bodies(s)
+	}
+	return w.wrong
+}
+
+// A world is the package that is generated for.
+type world struct {
+	p     *source.Package
+	out   *codegen.File
+	wrong source.Problems
+}
+
+func (w *world) engine(name string) string { return w.out.Ref(enginePath, "engine", name) }
+func (w *world) rpc(name string) string    { return w.out.Ref(rpcPath, "rpc", name) }
+func (w *world) msgp(name string) string   { return w.out.Ref(msgpPath, "msgp", name) }

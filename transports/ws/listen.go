@@ -1,0 +1,26 @@
+package ws
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/transports/internal/web"
+)
+
+// Listen listens at a URL, by a server of its own: wss://host:port/path with the certificate in Options.TLS, or ws://
+// without TLS. With port 0 the system chooses one; Addr has it. An empty host means all addresses of the machine. The
+// listener is the caller's to close.
+//
+// Who has a server already mounts Handler there.
+func Listen(ctx context.Context, address string, o *Options) (*engine.Listener, error) {
+	u, err := web.ParseURL(address, "wss", "ws")
+	if err != nil {
+		return nil, fmt.Errorf("ws: listen: %w", err)
+	}
+	l, err := web.Listen(ctx, u, u.Scheme == "wss", o.web(), false, HandlerOf)
+	if err != nil {
+		return nil, fmt.Errorf("ws: listen %s: %w", u.Redacted(), err)
+	}
+	return l, nil
+}
