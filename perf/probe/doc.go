@@ -47,13 +47,14 @@
 //
 // The sources are in perf/probe/bpf; what is compiled of them is in perf/probe/internal/objects, so that nobody needs a compiler for
 // them. Which processes are followed, and whether only pinned threads, are constants when a program is loaded: the kernel drops the
-// branches for all else. An event of a thread that is not followed costs two loads and a comparison.
+// branches for all else. Beyond the call itself, an event of a thread that is not followed costs two loads and a
+// comparison.
 //
 // What a core counts is one value of an array, at its id:
 //
 //	core 0            core 1            core 2
 //	+-----------------+-----------------+--
-//	| counters        | counters        |        8 bytes each, in the order of the struct in bpf/GROUP.c
+//	| counters        | counters        |        8 bytes each, in the order of the struct in bpf/GROUP.h or .c
 //	| histogram       | histogram       |
 //	| histogram       | ...             |
 //	+-----------------+-----------------+--
