@@ -43,6 +43,7 @@ type cli struct {
 	Ls      lsCmd         `cmd:"" help:"List the services that a process serves, with their methods."`
 	Call    callMethodCmd `cmd:"" help:"Call a method of a service, with JSON."`
 	Gateway gatewayCmd    `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
+	Trace   traceCmd      `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
 	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
 	Version versionCmd    `cmd:"" help:"Print the version."`
 }

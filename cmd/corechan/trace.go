@@ -1,0 +1,168 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/perf/probe"
+)
+
+// Bounds of --interval, and how many processes and threads the tables below the first one show.
+const (
+	minInterval = 100 * time.Millisecond
+	maxInterval = time.Hour
+	traceLines  = 10
+)
+
+type traceCmd struct {
+	Pid      []int         `placeholder:"PID" help:"Follow these processes only, at most 8. Default: every process."`
+	Pinned   bool          `help:"Follow only threads that may run on a single core."`
+	Cores    string        `placeholder:"LIST" help:"Report on these cores only, for instance 2-3. Default: all."`
+	Groups   []probe.Group `placeholder:"NAME" help:"What to measure, see below. Default: all but syscalls and tcp."`
+	Ports    []uint16      `placeholder:"PORT" help:"For group tcp: connections with one of these ports at either end, at most 8. Default: all."`
+	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"How long to count between two reports, 100ms to 1h. Default: 1s."`
+	Once     bool          `help:"Report once, after one interval, and end."`
+	JSON     bool          `name:"json" help:"Print one JSON object a report, each on a line, and nothing else."`
+}
+
+// Help is the long help.
+func (traceCmd) Help() string {
+	return `Says for each core how long threads waited for it, who took it from them, and what interrupts, page faults and the
+hypervisor took. In a terminal the view is live; keys are named in it. In a pipe, or with --once, plain tables are printed.
+
+Groups: runq (waits for a core after a wake or a preemption), preempt (by whom), migrate (moves between cores), irq, softirq,
+vectors (interrupts), faults (page faults), syscalls (slows every system call of the machine while it is on), tcp (round-trip
+times), steal (time the hypervisor kept), runtime (Go's own, of this process). All but the last two need CAP_BPF and
+CAP_PERFMON, or root; what is refused is named, and the rest goes on. docs/tracing.md says what to make of the figures.
+
+Columns: "woken" is from a thread's wake until it runs, "preempted" from when it was taken off the core until it runs again;
+times are p50, p99, p99.9 and the longest. "stolen" is the share of time that interrupts took from threads, with what it takes
+to enter and leave them (measured at the start, which keeps a core busy for a tenth of a second), and "steal" the hypervisor's.
+Shares are of the interval; where several threads waited at once, they add up to more than 100 %.
+
+JSON fields: time, span_ns, interrupt_cost_ns, status (of each group), cores (each with core, runq, preempt, migrate, stolen, faults, syscalls,
+tcp, steal), runtime, ended (processes that are gone). Times are in nanoseconds; further fields may be added.
+
+Examples:
+
+  sudo corechan trace                                   every process, live
+  sudo corechan trace --pid $(pidof orders) --pinned    the pollers of one service
+  sudo corechan trace --once --interval 10s             ten seconds, as text
+  sudo corechan trace --json | jq '.cores[0].runq.preempted'`
+}
+
+// Run traces until it is interrupted, or once.
+func (c *traceCmd) Run(a *app) error {
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
+	avoidPinnedCores(c.Pid)
+	if cost, err := probe.InterruptCost(); err == nil {
+		config.InterruptCost = cost
+	}
+	p, err := probe.Start(config)
+	if errors.Is(err, probe.ErrConfig) {
+		return fmt.Errorf("%w: %w", perf.ErrConfig, err)
+	}
+	if err != nil {
+		return err
+	}
+	if out, ok := a.stdout.(*os.File); ok && !c.Once && !c.JSON && term.IsTerminal(int(out.Fd())) {
+		return traceLive(a, p, config, c.Interval)
+	}
+	defer p.Close()
+	if err := probe.DropCapabilities(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return c.trace(a, p, config.InterruptCost)
+}
+
+func (c *traceCmd) config() (probe.Config, error) {
+	config := probe.Config{PIDs: c.Pid, PinnedOnly: c.Pinned, Groups: c.Groups, Ports: c.Ports}
+	if c.Interval < minInterval || c.Interval > maxInterval {
+		return config, fmt.Errorf("%w: --interval %v; give %v to %v", perf.ErrConfig, c.Interval, minInterval, maxInterval)
+	}
+	if c.Cores != "" {
+		cores, err := perf.ParseCores(c.Cores)
+		if err != nil {
+			return config, err
+		}
+		config.Cores = cores
+	}
+	return config, nil
+}
+
+// traced is one report as JSON.
+type traced struct {
+	*probe.Snapshot
+	InterruptCost time.Duration  `json:"interrupt_cost_ns"` // 0: not known
+	Status        []probe.Status `json:"status"`
+}
+
+// trace prints a report after each interval.
+func (c *traceCmd) trace(a *app, p *probe.Probe, cost time.Duration) error {
+	before, err := p.Snapshot()
+	if err != nil {
+		return err
+	}
+	ticker := time.NewTicker(c.Interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-a.ctx.Done():
+			if c.Once {
+				return a.ctx.Err()
+			}
+			return nil // Ctrl-C is how it ends
+		case <-ticker.C:
+		}
+		after, err := p.Snapshot()
+		if err != nil {
+			return err
+		}
+		d := after.Sub(before)
+		before = after
+		if c.JSON {
+			err = json.NewEncoder(a.stdout).Encode(traced{d, cost, p.Status()})
+		} else {
+			err = printTrace(a.stdout, d, cost, p.Status())
+		}
+		if err != nil || c.Once {
+			return err
+		}
+	}
+}
+
+// printTrace prints one report as tables.
+func printTrace(w io.Writer, d *probe.Snapshot, cost time.Duration, status []probe.Status) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %v\n\n", d.Time.Format(time.TimeOnly), d.Span.Round(time.Millisecond))
+	t := newTable()
+	fmt.Fprintln(t, traceHeader())
+	for _, r := range traceRows(d) {
+		fmt.Fprintln(t, r.text())
+	}
+	t.print(&b)
+	for _, section := range []func(*probe.Snapshot) table{preemptorTable, sourceTable, syscallTable, tcpTable} {
+		if t := section(d); t.text != nil {
+			fmt.Fprintln(&b)
+			t.print(&b)
+		}
+	}
+	for _, line := range traceNotes(d, cost, status) {
+		fmt.Fprintf(&b, "\n%s", line)
+	}
+	fmt.Fprintln(&b)
+	fmt.Fprintln(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
