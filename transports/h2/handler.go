@@ -16,7 +16,8 @@ import (
 // Handler returns a handler whose requests become sessions, each given to serve on the request's goroutine. When serve
 // returns, the session is closed, and the request ends when its peer has what was sent, 5 s later at most.
 //
-// ctx is the session's Context: it is done when the session is, and has the values of the request's context. The session's
+// ctx has the values of the request's context. It is not done when the peer goes, for what came before that is still to be
+// received; s.Context() is. The session's
 // Peer has the request as its Identity and its RemoteAddr as Addr.
 //
 // It can be mounted in any mux and stand behind any middleware whose ResponseWriter lets http.ResponseController through (its

@@ -127,5 +127,5 @@ func (a *Acceptor) Run(r *http.Request, s *engine.Session, p *pump.Pump, stream 
 			a.Engine.Logger().Warn("connection lost", "peer", r.RemoteAddr, "transport", s.Transport(), "reason", err)
 		}
 	}()
-	a.Serve(s.Context(), s)
+	a.Serve(context.WithoutCancel(s.Context()), s) // Receive tells of the end, behind what came
 }
