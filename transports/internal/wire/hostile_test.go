@@ -46,7 +46,7 @@ func TestCloseLosesNothingThoughThePeerGoesOnSending(t *testing.T) {
 				}
 			}()
 			out := must(engine.Open[engine.Raw](ctx, a, "out"))
-			const messages = 150
+			const messages = 60 // a Unix socket has room for so many, also if each is written by itself
 			m := make(engine.Raw, 1000)
 			for range messages {
 				if err := out.Send(ctx, &m); err != nil {
