@@ -56,13 +56,16 @@ func TestCloseLosesNothingThoughThePeerGoesOnSending(t *testing.T) {
 			if err := a.Flush(ctx); err != nil {
 				t.Fatal(err)
 			}
-			if err := back.Send(ctx, &m); err != nil { // so that the receiver sleeps anew, while the socket is not full
-				t.Fatal(err)
-			}
-			within(t, "the peer's message", got)
 			eventually(t, "the receiver blocks in the read", func() bool {
 				b := make([]byte, 1<<20)
-				return strings.Contains(string(b[:runtime.Stack(b, true)]), "blockInRead")
+				if strings.Contains(string(b[:runtime.Stack(b, true)]), "blockInRead") {
+					return true
+				}
+				if err := back.Send(ctx, &m); err != nil { // so that it sleeps anew, while the socket is not full
+					t.Fatal(err)
+				}
+				within(t, "the peer's message", got)
+				return false
 			})
 			began := time.Now()
 			_ = a.Close()
