@@ -197,16 +197,24 @@ func confine(core int) (release func(), err error) {
 		}
 	}
 	return func() {
-		ids, err := threads()
-		if err != nil {
-			return // the process goes on with one core
-		}
-		for _, id := range ids {
-			set, known := before[id]
-			if !known {
-				set = wide
+		given := map[int]bool{}
+		for fresh := true; fresh; { // one that is still bound may have started another meanwhile
+			fresh = false
+			ids, err := threads()
+			if err != nil {
+				return // the process goes on with one core
 			}
-			_ = unix.SchedSetaffinity(id, &set) // or it has ended
+			for _, id := range ids {
+				if given[id] {
+					continue
+				}
+				set, known := before[id]
+				if !known {
+					set = wide
+				}
+				_ = unix.SchedSetaffinity(id, &set) // or it has ended
+				given[id], fresh = true, true
+			}
 		}
 	}, nil
 }

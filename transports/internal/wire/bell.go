@@ -46,6 +46,7 @@ type bell struct {
 	interest netpoll.Events
 	closed   bool // by Close: the session uses the bell no more
 	ended    bool // this side's direction was ended
+	drained  bool // and the peer's, as seen after Close
 	done     bool // the socket is closed
 	timeout  *netpoll.Timer
 	lingered uint64 // how much had left when timeout was set

@@ -74,19 +74,20 @@ func (b *bell) lingering() (again bool) {
 		b.mu.Unlock()
 		return false
 	}
-	over := b.out.dead.Load()
-	if b.ended && !over {
-		again = true
-		var buf [4096]byte
-		for n := 0; n < 16 && again; n++ { // what comes now is for nobody
-			_, err := b.stream.Read(buf[:], false)
-			again = err == nil
-			over = err != nil && !errors.Is(err, ErrAgain)
+	// What comes now is for nobody, but has to be read: the peer may be waiting for that before it reads what is written here.
+	var buf [4096]byte
+	for n := 0; n < 16 && !b.drained; n++ {
+		_, err := b.stream.Read(buf[:], false)
+		if again = err == nil; !again {
+			b.drained = !errors.Is(err, ErrAgain)
+			break
 		}
 	}
+	over := b.out.dead.Load() || b.ended && b.drained
 	b.mu.Unlock()
 	if over {
 		b.finish()
+		return false
 	}
 	return again
 }
