@@ -192,7 +192,11 @@ func TestASoftirqFloodIsFound(t *testing.T) {
 	})
 	truth := softirqTime(t, core) - before
 	received := o.Stolen.Of(SoftNetRx)
-	near(t, "net_rx", received.Sum(), truth)
+	// What is sampled 100 times a second is known to a tenth after two seconds; so a third, where the others have a fifth.
+	if got := received.Sum(); got < truth*2/3 || got > truth*4/3 {
+		t.Errorf("net_rx: %v, and by the kernel's samples %v", got, truth)
+	}
+	t.Logf("net_rx: %v, sampled: %v", received.Sum(), truth)
 	if received.Sum() < o.Stolen.Sum()*9/10 {
 		t.Errorf("net_rx took %v of %v", received.Sum(), o.Stolen.Sum())
 	}
