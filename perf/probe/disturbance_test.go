@@ -183,20 +183,16 @@ func TestASoftirqFloodIsFound(t *testing.T) {
 	core := lastCore(t)
 	flood := startActor(t, "flood", core)
 	p := startProbe(t, Config{Cores: []int{core}}) // all that runs there, as the kernel's own figure is of the core
-	// The kernel's own figure is a sample at each tick, so it takes a while to be exact.
+	// The kernel's own figure is a sample at each tick, 100 a second: six seconds of it are known to about 4 %, two were to 7 %.
 	before := softirqTime(t, core)
 	o := observe(t, p, flood, core, func() {
-		for deadline := time.Now().Add(12 * window); softirqTime(t, core)-before < 2*window && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(36 * window); softirqTime(t, core)-before < 6*window && time.Now().Before(deadline); {
 			time.Sleep(window / 10)
 		}
 	})
 	truth := softirqTime(t, core) - before
 	received := o.Stolen.Of(SoftNetRx)
-	// What is sampled 100 times a second is known to a tenth after two seconds; so a third, where the others have a fifth.
-	if got := received.Sum(); got < truth*2/3 || got > truth*4/3 {
-		t.Errorf("net_rx: %v, and by the kernel's samples %v", got, truth)
-	}
-	t.Logf("net_rx: %v, sampled: %v", received.Sum(), truth)
+	near(t, "net_rx", received.Sum(), truth)
 	if received.Sum() < o.Stolen.Sum()*9/10 {
 		t.Errorf("net_rx took %v of %v", received.Sum(), o.Stolen.Sum())
 	}
