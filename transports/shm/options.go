@@ -1,14 +1,11 @@
 package shm
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/ring"
+	"github.com/corechan/corechan/transports/internal/accept"
 )
 
 // Options are how sessions are made. The zero value, and nil, is a good choice.
@@ -43,15 +40,7 @@ func (o *Options) withDefaults() Options {
 }
 
 // ErrForbidden refuses a peer of a user who is not allowed.
-var ErrForbidden = errors.New("peer's user is not allowed")
+var ErrForbidden = accept.ErrForbidden
 
 // authorize decides about a peer.
-func (o *Options) authorize(p engine.Peer) error {
-	if o.Authorize != nil {
-		return o.Authorize(p)
-	}
-	if own := uint32(os.Geteuid()); p.Cred.UID == own || slices.Contains(o.AllowUIDs, p.Cred.UID) {
-		return nil
-	}
-	return fmt.Errorf("%w: uid %d, pid %d; add it to AllowUIDs", ErrForbidden, p.Cred.UID, p.Cred.PID)
-}
+func (o *Options) authorize(p engine.Peer) error { return accept.User(p, o.AllowUIDs, o.Authorize) }

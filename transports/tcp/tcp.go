@@ -35,7 +35,7 @@ var (
 // a handshake that takes too long; the context's.
 func Dial(ctx context.Context, addr string, o *Options) (*engine.Session, error) {
 	c := o.withDefaults()
-	d := net.Dialer{KeepAliveConfig: c.KeepAlive, KeepAlive: keepAlive(&c)}
+	d := net.Dialer{KeepAliveConfig: c.KeepAlive, KeepAlive: accept.Off(c.KeepAlive)}
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("tcp: %w", err) // it names the address
@@ -45,14 +45,6 @@ func Dial(ctx context.Context, addr string, o *Options) (*engine.Session, error)
 		return nil, fmt.Errorf("tcp: dial %s: %w", addr, err)
 	}
 	return s, nil
-}
-
-// keepAlive turns package net's own default off where the options say so.
-func keepAlive(o *Options) time.Duration {
-	if o.KeepAlive.Enable {
-		return 0
-	}
-	return -1
 }
 
 // session does the handshake on a connection, which is its own from then on.
@@ -119,7 +111,7 @@ func prepare(sock *fd.FD, o *Options) error {
 // An engine with cores gets a listening socket for each of them, so that a connection's handlers run where its packets arrive.
 func Listen(ctx context.Context, addr string, o *Options) (*engine.Listener, error) {
 	c := o.withDefaults()
-	socks, err := accept.TCP(ctx, addr, &net.ListenConfig{KeepAliveConfig: c.KeepAlive, KeepAlive: keepAlive(&c)}, c.Engine.Cores())
+	socks, err := accept.TCP(ctx, addr, &net.ListenConfig{KeepAliveConfig: c.KeepAlive, KeepAlive: accept.Off(c.KeepAlive)}, c.Engine.Cores())
 	if err != nil {
 		return nil, fmt.Errorf("tcp: %w", err)
 	}

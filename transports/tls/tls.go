@@ -66,7 +66,7 @@ func Dial(ctx context.Context, addr string, o *Options) (*engine.Session, error)
 			return nil, fmt.Errorf("tls: dial %s: %w", addr, err)
 		}
 	}
-	d := net.Dialer{KeepAliveConfig: c.KeepAlive, KeepAlive: keepAlive(&c)}
+	d := net.Dialer{KeepAliveConfig: c.KeepAlive, KeepAlive: accept.Off(c.KeepAlive)}
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err) // it names the address
@@ -76,13 +76,6 @@ func Dial(ctx context.Context, addr string, o *Options) (*engine.Session, error)
 		return nil, fmt.Errorf("tls: dial %s: %w", addr, err)
 	}
 	return s, nil
-}
-
-func keepAlive(o *Options) time.Duration {
-	if o.KeepAlive.Enable {
-		return 0
-	}
-	return -1
 }
 
 // Listen listens at host:port; port 0 is one that is free, which Addr tells. See Options.Files for who may connect.
@@ -99,7 +92,7 @@ func Listen(ctx context.Context, addr string, o *Options) (*engine.Listener, err
 	config := files.listening(base, func(err error) {
 		c.Engine.Logger().Warn("certificate files cannot be read; the former ones go on", "listener", Transport+"://"+addr, "reason", err)
 	})
-	socks, err := accept.TCP(ctx, addr, &net.ListenConfig{KeepAliveConfig: c.KeepAlive, KeepAlive: keepAlive(&c)}, c.Engine.Cores())
+	socks, err := accept.TCP(ctx, addr, &net.ListenConfig{KeepAliveConfig: c.KeepAlive, KeepAlive: accept.Off(c.KeepAlive)}, c.Engine.Cores())
 	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}

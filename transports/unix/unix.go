@@ -4,10 +4,7 @@ package unix
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/corechan/corechan/engine"
@@ -29,7 +26,7 @@ var (
 	// ErrRefused is a listener's refusal; its text says why.
 	ErrRefused = hello.ErrRefused
 	// ErrForbidden refuses a peer of a user who is not allowed.
-	ErrForbidden = errors.New("peer's user is not allowed")
+	ErrForbidden = accept.ErrForbidden
 )
 
 // Options are how sessions are made. The zero value, and nil, is a good choice.
@@ -62,15 +59,7 @@ func (o *Options) withDefaults() Options {
 }
 
 // authorize decides about a peer.
-func (o *Options) authorize(p engine.Peer) error {
-	if o.Authorize != nil {
-		return o.Authorize(p)
-	}
-	if own := uint32(os.Geteuid()); p.Cred.UID == own || slices.Contains(o.AllowUIDs, p.Cred.UID) {
-		return nil
-	}
-	return fmt.Errorf("%w: uid %d, pid %d; add it to AllowUIDs", ErrForbidden, p.Cred.UID, p.Cred.PID)
-}
+func (o *Options) authorize(p engine.Peer) error { return accept.User(p, o.AllowUIDs, o.Authorize) }
 
 // Dial connects to the listener at an address: a path, or an abstract name after '@'. The session is the caller's to close.
 //

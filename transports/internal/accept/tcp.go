@@ -98,3 +98,12 @@ func Spread(sock *fd.FD, c net.KeepAliveConfig) error {
 	}
 	return fd.SetKeepIdle(sock.Int(), c.Idle+rand.N(c.Idle))
 }
+
+// Off turns package net's own keepalive off where a configuration says so: it is the KeepAlive of a net.Dialer or net.ListenConfig,
+// which would turn it on for one that is not enabled.
+func Off(c net.KeepAliveConfig) time.Duration {
+	if c.Enable {
+		return 0
+	}
+	return -1
+}
