@@ -58,7 +58,8 @@
 //
 // # Errors
 //
-// What the caller may test for is [ErrOutsideCpuset], [ErrQueueFull], [os.ErrClosed] and errno values of the kernel
-// ([syscall.Errno]). System calls' errors come inside an [*OpError]. ErrQueueFull and os.ErrClosed come bare from Post
-// and Close, which are met in normal work. EINTR never reaches the caller.
+// What the caller may test for is [ErrOutsideCpuset], [ErrQueueFull], [os.ErrClosed], [fd.ErrExhausted] where descriptors
+// have run out, and errno values of the kernel ([syscall.Errno]). System calls' errors come inside an [*OpError].
+// ErrQueueFull and os.ErrClosed come bare from Post and Close, which are met in normal work. EINTR never reaches the
+// caller.
 package netpoll

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/corechan/corechan/fd"
 )
 
 var (
@@ -36,7 +38,7 @@ func (e *OpError) Error() string {
 func (e *OpError) Unwrap() error { return e.Err }
 
 // opError wraps what a system call returned, and says what to do about it; nil stays nil.
-func opError(op string, fd int, err error) error {
+func opError(op string, descriptor int, err error) error {
 	var hint string
 	switch err {
 	case nil:
@@ -54,12 +56,12 @@ func opError(op string, fd int, err error) error {
 	case unix.ENOSPC:
 		hint = "raise the sysctl fs.epoll.max_user_watches"
 	case unix.EMFILE:
-		hint = "raise RLIMIT_NOFILE or close some descriptors"
+		err, hint = fmt.Errorf("%w: %w", fd.ErrExhausted, err), "raise RLIMIT_NOFILE or close some descriptors"
 	case unix.ENFILE:
-		hint = "raise the sysctl fs.file-max"
+		err, hint = fmt.Errorf("%w: %w", fd.ErrExhausted, err), "raise the sysctl fs.file-max"
 	}
 	if hint != "" {
 		err = fmt.Errorf("%w: %s", err, hint)
 	}
-	return &OpError{Op: op, FD: fd, Err: err}
+	return &OpError{Op: op, FD: descriptor, Err: err}
 }

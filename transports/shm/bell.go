@@ -57,7 +57,7 @@ const patience = 200 * time.Millisecond
 func newBell(sock *fd.FD, eng *engine.Engine) (*bell, error) {
 	loop, release, err := eng.Service()
 	if err != nil {
-		return nil, named(err)
+		return nil, err
 	}
 	b := &bell{sock: sock, eng: eng, release: release, parked: make(chan struct{}, 1)}
 	if err := fd.SetReceiveTimeout(sock.Int(), patience); err != nil {
@@ -69,17 +69,9 @@ func newBell(sock *fd.FD, eng *engine.Engine) (*bell, error) {
 	b.reg, err = loop.Register(sock.Int(), netpoll.RDHup|netpoll.Edge, (*watcher)(b))
 	if err != nil {
 		release()
-		return nil, named(err)
+		return nil, err
 	}
 	return b, nil
-}
-
-// named adds fd.ErrExhausted to an error of a loop that it is the cause of.
-func named(err error) error {
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		return fmt.Errorf("%w: %w", fd.ErrExhausted, err)
-	}
-	return err
 }
 
 // A watcher is a bell as the service loop sees it.

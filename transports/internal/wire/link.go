@@ -1,9 +1,6 @@
 package wire
 
 import (
-	"errors"
-	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/corechan/corechan/engine"
@@ -49,7 +46,7 @@ func NewSession(s Stream, o *Options) (*engine.Session, error) {
 func newBell(s Stream, o *Options) (b *bell, err error) {
 	loop, release, err := o.Engine.Service()
 	if err != nil {
-		return nil, named(err)
+		return nil, err
 	}
 	b = &bell{stream: s, eng: o.Engine, loop: loop, release: release, label: o.Label, parked: make(chan struct{}, 1)}
 	b.passer, _ = s.(Passer)
@@ -81,17 +78,9 @@ func newBell(s Stream, o *Options) (b *bell, err error) {
 	b.reg, err = loop.Register(s.Socket(), netpoll.RDHup|netpoll.Edge, (*watcher)(b))
 	if err != nil {
 		undo()
-		return nil, named(err)
+		return nil, err
 	}
 	return b, nil
-}
-
-// named adds fd.ErrExhausted to an error of a loop that it is the cause of.
-func named(err error) error {
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		return fmt.Errorf("%w: %w", fd.ErrExhausted, err)
-	}
-	return err
 }
 
 const (
