@@ -86,12 +86,14 @@ type Engine struct {
 	cores    netpoll.CoreSet
 	spinners spinners
 	threads  atomic.Int32 // how many threads sleep for one session each
+	tally    tally
 	// shared: the loops run only while there are users.
 	shared bool
 
 	mu       sync.Mutex
 	closing  bool
 	sessions map[*Session]struct{}
+	lastID   uint64              // of a session
 	closers  map[Closer]struct{} // listeners
 	loops    *netpoll.Group      // run handlers
 	polled   int                 // ports that a loop polls
@@ -318,6 +320,8 @@ func (e *Engine) add(s *Session) error {
 		return &LimitError{What: "sessions of the engine", Limit: uint64(e.cfg.Limits.Sessions), Hint: "raise Limits.Sessions"}
 	}
 	e.sessions[s] = struct{}{}
+	e.lastID++
+	s.id = e.lastID
 	return nil
 }
 

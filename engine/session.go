@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Session is a link to one peer with its channels. It is made by a transport's Dial or Listen. Its methods may be used by
@@ -27,6 +28,8 @@ type Session struct {
 	eng  *Engine
 	link *Link
 	log  *slog.Logger
+	id   uint64 // of the engine's, from 1
+	born time.Time
 
 	limits    Limits
 	lastID    atomic.Uint32 // the last channel id given by this side
@@ -57,6 +60,8 @@ type Session struct {
 	// draining: see Drain.
 	draining atomic.Bool
 
+	past Counters // of its links that are gone; under Engine.tally.mu
+
 	running sync.Mutex // while a loop is chosen; before all others
 	locals  sync.Map
 }
@@ -66,7 +71,7 @@ type Session struct {
 func NewSession(eng *Engine, l *Link) (*Session, error) {
 	s := &Session{
 		eng: eng, link: l, log: eng.log, limits: eng.cfg.Limits,
-		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}),
+		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}), born: time.Now(),
 	}
 	values := l.Context
 	if values == nil {
@@ -85,6 +90,7 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 		_ = l.Close()
 		return nil, err
 	}
+	eng.tally.enter(s.port, s)
 	return s, nil
 }
 
