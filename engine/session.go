@@ -30,6 +30,8 @@ type Session struct {
 	log  *slog.Logger
 	id   uint64 // of the engine's, from 1
 	born time.Time
+	// shown: the peer is another process, as far as is known.
+	shown bool
 
 	limits    Limits
 	lastID    atomic.Uint32 // the last channel id given by this side
@@ -84,13 +86,16 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 	}
 	s.port = newPort(l, s, newSpinner(wait, eng.cfg.SpinFor, &eng.spinners))
 	s.port.intercepted = eng.intercepts()
+	s.shown = !s.port.spin.within || l.NoSpin
+	eng.tally.enter(s.port, s)
 	if err := eng.add(s); err != nil {
+		eng.tally.refuse(s.port, s)
 		l.Bell.Shutdown()
 		_ = l.Bell.Close()
 		_ = l.Close()
 		return nil, err
 	}
-	eng.tally.enter(s.port, s)
+	eng.offer.update(eng)
 	return s, nil
 }
 

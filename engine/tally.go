@@ -104,6 +104,14 @@ func (t *tally) enter(p *port, s *Session) {
 	t.ports[p] = s
 }
 
+// refuse undoes enter for a session that was not made in the end.
+func (t *tally) refuse(p *port, s *Session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.ports, p)
+	t.of(s).opened--
+}
+
 // leave is called when nobody uses the port any more, while its rings are still there.
 func (t *tally) leave(p *port, s *Session) {
 	t.mu.Lock()
