@@ -24,10 +24,10 @@ func topHeader(view topView) string {
 	case viewChannels:
 		return "pid\tcommand\tsession\tchannel\tname\tdirection\tcodec\tmessages/s\tbytes/s\tqueued\tbytes\tcredit\tage\t"
 	case viewProcesses:
-		return "pid\tcommand\tuid\tsessions\tchannels\tsent/s\treceived/s\tbytes/s\tbytes/s\tfull\tno credit\twaited\tsleeps\trings\t" +
+		return "pid\tcommand\tuid\tsessions\tchannels\tsent/s\treceived/s\tbytes out/s\tin/s\tfull\tno credit\twaited\tsleeps\trings\t" +
 			"goroutines\tscheduler p99\tGC pauses\tp99\t"
 	}
-	return "pid\tcommand\tsession\tpeer\tsent/s\treceived/s\tbytes/s\tbytes/s\tqueued out\tin\tfull\tno credit\twaited\tsleeps\trings\t" +
+	return "pid\tcommand\tsession\tpeer\tsent/s\treceived/s\tbytes out/s\tin/s\tqueued out\tin\tfull\tno credit\twaited\tsleeps\trings\t" +
 		"channels\tcore\tage\t"
 }
 
