@@ -25,8 +25,16 @@ func TestTheGoldenCodeIsWhatIsGenerated(t *testing.T) {
 // generate runs the generator over a module of one file, and returns what is wrong with it and the folder.
 func generate(t *testing.T, text string) (dir string, problems source.Problems) {
 	t.Helper()
+	return generateAll(t, map[string]string{"m.go": text})
+}
+
+// generateAll is generate for the package in the module's root, of several files and packages.
+func generateAll(t *testing.T, files map[string]string) (dir string, problems source.Problems) {
+	t.Helper()
 	dir = t.TempDir()
-	for name, content := range map[string]string{"go.mod": "module example.com/m\n\ngo 1.26\n", "m.go": text} {
+	check(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/m\n\ngo 1.26\n"), 0o600))
+	for name, content := range files {
+		check(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
 		check(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	_, err := codegen.Run(t.Context(), &codegen.Config{Config: source.Config{Dir: dir}, Generators: []codegen.Generator{service.Generator{}}})
@@ -62,6 +70,7 @@ func TestWhatCannotBeAServiceIsRefusedByName(t *testing.T) {
 		"no error itself":   {"type S interface{\nM(ctx context.Context) error }\n//corechan:error\ntype E struct{}", "m.go:8:1: E is no error: give it Error() string"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			text := head + test.text + "\n"
 			if name == "struct" {
 				text = strings.Replace(head, "//corechan:service\n", "", 1) + test.text + "\n"
@@ -74,5 +83,42 @@ func TestWhatCannotBeAServiceIsRefusedByName(t *testing.T) {
 				t.Error(files)
 			}
 		})
+	}
+}
+
+func TestErrorsAreRefusedWithoutAServiceToo(t *testing.T) {
+	_, problems := generate(t, "package m\n\n//corechan:error\ntype E struct{}\n\n//corechan:error\ntype G[T any] struct{ V T }\n\nfunc (G[T]) Error() string { return \"\" }\n")
+	for _, says := range []string{"m.go:3:1: E is no error: give it Error() string", "m.go:6:1: G has type parameters: mark one without"} {
+		if got := problems.Error(); !strings.Contains(got, says) {
+			t.Errorf("%q does not say %q", got, says)
+		}
+	}
+}
+
+// Those that are exported, marked and errors, of packages that are imported: also for that alone.
+func TestErrorsOfImportedPackagesTravelWhole(t *testing.T) {
+	const service = "\n//corechan:service\ntype S interface{ M(ctx context.Context) error }\n"
+	const failed = "package billing\n\n//corechan:error\ntype Failed struct{ N int }\n\nfunc (*Failed) Error() string { return \"\" }\n"
+	dir, problems := generateAll(t, map[string]string{
+		"billing/billing.go": failed + "\ntype Unmarked struct{}\n\nfunc (Unmarked) Error() string { return \"\" }\n\n//corechan:error\ntype hidden struct{}\n\nfunc (hidden) Error() string { return \"\" }\n",
+		"m.go":               "package m\n\nimport (\n\"context\"\n_ \"example.com/m/billing\"\n)\n" + service,
+	})
+	check(t, problems.Err())
+	code, err := os.ReadFile(filepath.Join(dir, "corechan_services_gen.go"))
+	check(t, err)
+	_, list, _ := strings.Cut(string(code), "var rpcErrors = ")
+	list, _, _ = strings.Cut(list, "\n}")
+	equal(t, list, "[]rpc.ErrorType{\n\trpc.PointerError[billing.Failed](\"*billing.Failed\"),")
+
+	dir, problems = generateAll(t, map[string]string{
+		"billing/billing.go": failed, "other/billing.go": failed,
+		"m.go": "package m\n\nimport (\n\"context\"\n_ \"example.com/m/billing\"\n_ \"example.com/m/other\"\n)\n" + service,
+	})
+	const says = "m.go:6:1: two types of errors are named billing.Failed: those of example.com/m/billing and example.com/m/other: rename one"
+	if got := problems.Error(); !strings.Contains(got, says) {
+		t.Errorf("%q does not say %q", got, says)
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, "*gen*")); len(files) != 0 {
+		t.Error(files)
 	}
 }

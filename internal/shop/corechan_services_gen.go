@@ -14,7 +14,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// rpcErrors are the types of errors of the package that travel whole.
+// rpcErrors are the types of errors that travel whole: the package's own, and those of packages that it imports.
 var rpcErrors = []rpc.ErrorType{
 	rpc.PointerError[Rejected]("*shop.Rejected"),
 	rpc.ValueError[Closed]("shop.Closed"),

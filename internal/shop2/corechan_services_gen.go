@@ -12,9 +12,12 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// rpcErrors are the types of errors of the package that travel whole.
+// rpcErrors are the types of errors that travel whole: the package's own, and those of packages that it imports.
 var rpcErrors = []rpc.ErrorType{
 	rpc.PointerError[Rejected]("*shop2.Rejected"),
+	rpc.ValueError[shop.Closed]("shop.Closed"),
+	rpc.PointerError[shop.Closed]("*shop.Closed"),
+	rpc.PointerError[shop.Rejected]("*shop.Rejected"),
 }
 
 // A ShopClient is a Shop that is elsewhere: what its methods return is what the peer's return, or why there is nothing.
