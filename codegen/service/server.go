@@ -27,7 +27,7 @@ func (w *world) server(s *service) {
 				flags += ", " + f.name + ": true"
 			}
 		}
-		out.Printf("{Name: %q%s, New: func() %s { return new(%s) }},\n", m.name, flags, w.rpc("Handling"), s.private(m, "Handling"))
+		out.Printf("{Name: %q%s, Memory: &%s},\n", m.name, flags, s.private(m, "Handlings"))
 	}
 	out.Printf("},\n")
 	if len(w.errorTypes) != 0 {
@@ -48,6 +48,7 @@ func (w *world) handling(s *service, m *method) {
 	out, name := w.out, s.private(m, "Handling")
 	args := w.argsType(s, m)
 	out.Printf("\n// A %s is a call of %s.%s at the callee.\ntype %s struct {\n%s\nresults %s\n}\n", name, s.goName, m.name, name, args, w.resultsType(s, m))
+	out.Printf("\nvar %s %s[%s, *%[3]s]\n", s.private(m, "Handlings"), w.rpc("Handlings"), name)
 	out.Printf("\n// Handle implements rpc.Handling.\nfunc (h *%s) Handle(ctx %s, impl any) (_ %s, err error) {\n", name, out.Ref("context", "context", "Context"), w.rpc("Body"))
 	pass := []string{"ctx"}
 	for i, v := range m.params {
