@@ -22,7 +22,7 @@ type Method struct {
 	Name string
 	// Oneway: nobody waits for it.
 	Oneway bool
-	// Inline: it never blocks, and runs where requests are received.
+	// Inline: it never blocks, and runs where requests are received: with Handle, on a loop's thread.
 	Inline bool
 	// Check and CheckResults say that arguments, or results, may announce elements that do not follow: they have slices or maps.
 	Check, CheckResults bool

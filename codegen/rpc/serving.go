@@ -122,14 +122,7 @@ func (v *serving) take(req *Request, h engine.Header, over *bool) {
 	case req.entry.Inline: // not counted: nobody receives, or ends, meanwhile
 		c.run()
 	case p.slow.Load() > 0:
-		v.active.Add(1)
-		v.calls.Add(1)
-		go func() {
-			defer v.left()
-			began := time.Now()
-			c.run()
-			p.took(time.Since(began))
-		}()
+		v.begin(c, p.took)
 	default:
 		v.runInPlace(c, p, over)
 	}
@@ -195,6 +188,18 @@ func (v *serving) newCall(req *Request, h engine.Header) *call {
 		base = engine.WithHeader(base, h)
 	}
 	return &call{v: v, target: req.entry, args: req.call, header: h, ctx: callContext{base: base, srv: v.srv, reply: req.reply}}
+}
+
+// begin has a goroutine of its own make a call, and then calls then.
+func (v *serving) begin(c *call, then func(took time.Duration)) {
+	v.active.Add(1)
+	v.calls.Add(1)
+	go func() {
+		defer v.left()
+		began := time.Now()
+		c.run()
+		then(time.Since(began))
+	}()
 }
 
 // left counts a call that is over.

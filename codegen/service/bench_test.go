@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/corechan/corechan/codegen/rpc"
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/internal/shop"
 )
@@ -21,6 +22,7 @@ import (
 //	hand-ns      engine.Call of an Order with a place for a Fill
 //	client-ns    ShopClient.Value: the same by a service
 //	inline-ns    ShopClient.Touch: neither arguments nor results, inline
+//	loop-ns      the same, of a service on a loop (rpc.Handle)
 //	/hand        client beside hand
 //	/line        client beside line
 func BenchmarkUnary(b *testing.B) {
@@ -40,7 +42,7 @@ func unary(b *testing.B, wait engine.Wait, url string) {
 		run     func(b *testing.B, wait engine.Wait, url string, samples []int64)
 		samples []int64
 	}
-	ways := []*way{{name: "line", run: line}, {name: "plain", run: plain}, {name: "hand", run: hand}, {name: "client", run: client}, {name: "inline", run: inline}}
+	ways := []*way{{name: "line", run: line}, {name: "plain", run: plain}, {name: "hand", run: hand}, {name: "client", run: client}, {name: "inline", run: inline}, {name: "loop", run: loop}}
 	for left := b.N; left > 0; left -= slice {
 		for _, w := range ways {
 			samples := make([]int64, min(left, slice))
@@ -188,6 +190,17 @@ func inline(b *testing.B, wait engine.Wait, url string, samples []int64) {
 	ctx := context.Background()
 	sample(b, samples, func() error { return w.Touch(ctx) })
 	w.end()
+}
+
+var loops atomic.Int64 // each has an address of its own: listeners go on until the benchmark ends
+
+func loop(b *testing.B, wait engine.Wait, url string, samples []int64) {
+	near := handled(b, fmt.Sprint(url, loops.Add(1)), &engine.Config{Wait: wait}, func(ln *engine.Listener) {
+		check(b, rpc.Handle(ln, nil, shop.ShopService(newStore())))
+	})
+	c, ctx := shop.NewShopClient(near), context.Background()
+	sample(b, samples, func() error { return c.Touch(ctx) })
+	_ = near.Close()
 }
 
 // end ends the world before its test does.
