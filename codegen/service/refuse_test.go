@@ -63,6 +63,10 @@ func TestWhatCannotBeAServiceIsRefusedByName(t *testing.T) {
 		"in a list":         {"type S interface{\nM(ctx context.Context, t []map[string]complex128) error }", "is a complex128, which cannot be sent: use two floats"},
 		"keys":              {"type S interface{\nM(ctx context.Context, t map[[2]int]int) error }", "use keys that are strings or numbers"},
 		"interface":         {"type S interface{\nM(ctx context.Context, t interface{ N() }) error }", "mark it //corechan:service"},
+		"itself":            {"type T []T\n//corechan:service\ntype S interface{\nM(ctx context.Context, t T) error }", "m.go:8:24: S.M: parameter t contains itself: mark a struct that is in it"},
+		"a cycle":           {"type T struct{ T T }\n//corechan:service\ntype S interface{\nM(ctx context.Context, t *T) error }", "S.M: parameter t is a T, which cannot be sent: correct its declaration, which does not compile"},
+		"generic":           {"type T[X any] struct{ V X }\n//corechan:service\ntype S interface{\nM(ctx context.Context, t T[int]) error }", "S.M: parameter t is a T[int], which cannot be sent: mark it //corechan:message"},
+		"in one embedded":   {"type T interface{\nB\n}\ntype B interface {\n//corechan:fast\nM(ctx context.Context) error }", "m.go:10:1: //corechan:fast is nothing for a method"},
 		"an error":          {"type S interface{\nM(ctx context.Context, t error) error }", "return it as the last result"},
 		"one that is taken": {"type S interface{\nM(ctx context.Context) error }\ntype SClient int", "m.go:8:6: SClient is what the generated code for S declares: rename one of them"},
 		"two of one name":   {"type S interface{\nM(ctx context.Context) error }\n//corechan:service name=S\ntype T interface{\nM(ctx context.Context) error }", "m.go:8:1: two services are named S: S and T"},
@@ -72,7 +76,7 @@ func TestWhatCannotBeAServiceIsRefusedByName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			text := head + test.text + "\n"
-			if name == "struct" {
+			if strings.Count(test.text, "//corechan:service\ntype S ") != 0 {
 				text = strings.Replace(head, "//corechan:service\n", "", 1) + test.text + "\n"
 			}
 			dir, problems := generate(t, text)
@@ -83,6 +87,25 @@ func TestWhatCannotBeAServiceIsRefusedByName(t *testing.T) {
 				t.Error(files)
 			}
 		})
+	}
+}
+
+// What stands above a method counts also where its interface is embedded, in another package, too.
+func TestEmbeddedMethodsKeepTheirDirectives(t *testing.T) {
+	dir, problems := generateAll(t, map[string]string{
+		"base/base.go": "package base\n\nimport \"context\"\n\ntype Base interface {\n// Ping pings.\n//\n//corechan:oneway\nPing(ctx context.Context) error\n}\n",
+		"m.go": "package m\n\nimport (\n\"context\"\n\"example.com/m/base\"\n)\n\ntype own interface {\n//corechan:inline\nPong(ctx context.Context) error\n}\n" +
+			"\n//corechan:service\ntype S interface {\nbase.Base\nown\nM(ctx context.Context) error\n}\n",
+	})
+	check(t, problems.Err())
+	code, err := os.ReadFile(filepath.Join(dir, "corechan_services_gen.go"))
+	check(t, err)
+	for _, want := range []string{
+		`{Name: "M", Memory:`, `{Name: "Ping", Oneway: true, Memory:`, `{Name: "Pong", Inline: true, Memory:`, `{"name":"Ping","doc":"Ping pings.","oneway":true,`,
+	} {
+		if !strings.Contains(string(code), want) {
+			t.Errorf("%s is not in the code", want)
+		}
 	}
 }
 

@@ -88,21 +88,6 @@ func pairs(b *testing.B, prepare func(b *testing.B, in, out generated) func()) {
 	}
 }
 
-func TestAMessageWithoutStringsAndSlicesIsNotAllocated(t *testing.T) {
-	in, out := new(Ten), new(Ten)
-	gentest.Fill(in, 0)
-	buf := make([]byte, 0, in.Msgsize())
-	n := testing.AllocsPerRun(100, func() {
-		b, err := in.MarshalMsg(buf)
-		check(t, err)
-		_, err = out.UnmarshalMsg(b)
-		check(t, err)
-	})
-	if n != 0 || *out != *in {
-		t.Errorf("%v allocations, %v", n, out)
-	}
-}
-
 // snapshot is some 4 KiB: half of it numbers, half of it text and bytes.
 func snapshot(t testing.TB) []byte {
 	t.Helper()
