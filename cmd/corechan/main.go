@@ -46,7 +46,9 @@ type cli struct {
 	Trace   traceCmd      `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
 	Top     topCmd        `cmd:"" help:"Show the sessions and channels of the processes of this machine, and what passes over them."`
 	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
-	Version versionCmd    `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that has a shell complete commands, URLs and methods."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 const description = `Channels between processes on one machine, at the speed of a shared cache line.
@@ -80,6 +82,9 @@ func (a *app) run(args []string) int {
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	if args[0] == completeWord {
+		return a.complete(parser, args[1:])
 	}
 	k, err := parser.Parse(args)
 	if exited >= 0 {
