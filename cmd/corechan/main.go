@@ -39,6 +39,7 @@ type cli struct {
 		Idle     idleCmd     `cmd:"" help:"Measure what idle sessions cost, and how evenly busy ones are served."`
 		Compare  compareCmd  `cmd:"" help:"Say what changed beyond noise between two results."`
 		Export   exportCmd   `cmd:"" help:"Print results in the form of benchstat or HdrHistogram."`
+		Report   reportCmd   `cmd:"" help:"Make one HTML page of results."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
 	Gen     genCmd        `cmd:"" help:"Generate the code of messages and services from Go source."`
