@@ -57,6 +57,7 @@ type page struct {
 	Noise        []noise
 	Quiet        bool
 	Results      int
+	Columns      []string
 	Summary      []row
 	Curves       []curves
 	Sweeps       []sweep
@@ -93,7 +94,7 @@ func Write(w io.Writer, in Input) error {
 	}
 	p.Noise = noises(in.Results)
 	p.Quiet = len(p.Noise) == 0
-	p.Summary = summary(in.Results)
+	p.Columns, p.Summary = summary(in.Results)
 	var err error
 	if p.Curves, err = curvesOf(in.Results); err != nil {
 		return err
@@ -109,7 +110,7 @@ func Write(w io.Writer, in Input) error {
 	if err := p.load(); err != nil {
 		return err
 	}
-	t, err := template.New("report.html").ParseFS(assets, "assets/report.html")
+	t, err := template.New("report.html").Funcs(template.FuncMap{"inc": func(n int) int { return n + 1 }}).ParseFS(assets, "assets/report.html")
 	if err != nil {
 		return err
 	}

@@ -61,13 +61,20 @@ type cell struct {
 	Value, Spread string
 }
 
-// columns are the figures of the summary. A result has times or rates.
-var columns = []string{"p50", "p90", "p99", "p99.9", "p99.99", result.FigureMax, result.FigureRate, result.FigureBytes, result.FigureRatio, result.FigureAllocs, result.FigureBusy}
+// shownFigures are the columns of the summary that there may be. A result has times or rates.
+var shownFigures = []string{
+	result.FigureRatio, "p50", "p90", "p99", "p99.9", "p99.99", result.FigureMax, result.FigureRate, result.FigureBytes, result.FigureAllocs, result.FigureBusy,
+}
 
-// Columns are the heads of the summary.
-func (*page) Columns() []string { return columns }
-
-func summary(all []Named) (rows []row) {
+// summary has a column for each figure that any subject has.
+func summary(all []Named) (columns []string, rows []row) {
+	for _, name := range shownFigures {
+		if slices.ContainsFunc(all, func(r Named) bool {
+			return slices.ContainsFunc(r.Result.Subjects, func(s result.Subject) bool { return cellOf(&s, name) != cell{} })
+		}) {
+			columns = append(columns, name)
+		}
+	}
 	for _, r := range all {
 		for i := range r.Result.Subjects {
 			s := &r.Result.Subjects[i]
@@ -81,7 +88,7 @@ func summary(all []Named) (rows []row) {
 			rows = append(rows, line)
 		}
 	}
-	return rows
+	return columns, rows
 }
 
 // cellOf is the figure by that name; a percentile that is none is taken from the times.
@@ -114,12 +121,12 @@ func inUnit(v float64, unit string) string {
 		switch {
 		case v < 10e3:
 			return fmt.Sprintf("%.0f ns", v)
-		case v < 10e6:
+		case v < 1e6:
 			return fmt.Sprintf("%.1f µs", v/1e3)
-		case v < 10e9:
-			return fmt.Sprintf("%.1f ms", v/1e6)
+		case v < 1e9:
+			return fmt.Sprintf("%.2f ms", v/1e6)
 		}
-		return fmt.Sprintf("%.1f s", v/1e9)
+		return fmt.Sprintf("%.2f s", v/1e9)
 	case result.PerSecond:
 		return scaled(v, "/s")
 	case result.BytesPerSecond:

@@ -70,18 +70,18 @@
     };
     charts.push(draw);
     let last = 0;
-    new ResizeObserver(() => {
+    new ResizeObserver(() => requestAnimationFrame(() => { // not at once: drawing changes the size
       if (el.clientWidth !== last) {
         last = el.clientWidth;
         draw();
       }
-    }).observe(el);
+    })).observe(el);
   }
 
   for (const el of document.querySelectorAll("[data-curves]")) {
     const c = report.curves[el.dataset.curves];
     add(el, (width, height) => new uPlot({
-      width, height,
+      width, height, padding: [8, 30, 0, 0],
       scales: { x: { time: false, distr: 3, log: 10 }, y: { distr: 3, log: 10 } },
       axes: [axis({ splits: tens, values: (u, all) => all.map(percentile) }), timeAxis()],
       series: [{ label: "part", value: (u, v) => v == null ? "" : percentile(v) }].concat(c.series.map((s, i) => ({
@@ -95,7 +95,7 @@
   for (const el of document.querySelectorAll("[data-sweep]")) {
     const c = report.sweeps[el.dataset.sweep];
     add(el, (width, height) => new uPlot({
-      width, height,
+      width, height, padding: [8, 30, 0, 0],
       scales: { x: { time: false, distr: 3, log: 10 }, y: { distr: 3, log: 10 } },
       axes: [axis({ splits: tensAndMore, values: (u, all) => all.map(short) }), timeAxis()],
       series: [{ label: c.by, value: (u, v) => v == null ? "" : short(v) }].concat(c.series.map((s, i) => ({
@@ -132,7 +132,7 @@
     const h = report.heats[el.dataset.heat];
     const lowest = Math.min(...h.cells.filter(c => c.length).map(c => h.bands[c[0]])), highest = Math.max(...h.max) * 1.2;
     add(el, (width, height) => new uPlot({
-      width, height,
+      width, height, padding: [8, 30, 0, 0],
       scales: {
         x: { time: false, range: [h.at[0], h.at[h.at.length - 1]] },
         y: { distr: 3, log: 10, range: [lowest, highest] },
@@ -164,7 +164,7 @@
         if (room < 1) return;
         const box = document.createElement("button"), text = f.names[name];
         box.style.cssText = `left:${left}px;top:${at * row}px;width:${room}px;background:${warm(text)};opacity:${above ? .55 : 1}`;
-        if (room > 24) box.textContent = text;
+        if (room > 24) box.textContent = text.replace(/^.*\//, ""); // without its package's path
         const said = `${text}: ${(size / 1e4).toFixed(2)} % of all`;
         box.title = said;
         box.onclick = () => { zoom = i; show(); };
