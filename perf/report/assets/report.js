@@ -69,7 +69,8 @@
       make(width, height);
     };
     charts.push(draw);
-    let last = 0;
+    draw();
+    let last = el.clientWidth;
     new ResizeObserver(() => requestAnimationFrame(() => { // not at once: drawing changes the size
       if (el.clientWidth !== last) {
         last = el.clientWidth;
