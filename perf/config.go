@@ -66,6 +66,7 @@ type Config struct {
 	Compare   bool          // with Hybrid, a ping-pong: measure Spin and Block beside it
 	Inflight  int           // calls that are under way at once; default 1
 	Runs      int           // how often to repeat everything, with new processes; medians are reported. Default 1
+	Profile   Profile       // files that say where the time went
 }
 
 // inProcess says whether both threads are in one process.

@@ -39,13 +39,17 @@ func ServePeer(ctx context.Context) error {
 	if told.Kind == idle {
 		return serveIdle(ctx, p.control, told)
 	}
-	if err := p.start(ctx, told); err != nil {
+	profiled, err := told.Config.Profile.peer().start()
+	if err != nil {
 		return p.send(replyOf(outcome{}, err))
+	}
+	if err := p.start(ctx, told); err != nil {
+		return p.send(replyOf(outcome{}, errors.Join(err, profiled())))
 	}
 	if err := p.send(reply{}); err != nil {
 		return err
 	}
-	return p.serve()
+	return p.serve(profiled)
 }
 
 // peer is the far side in its own process.
@@ -80,7 +84,8 @@ func (p *peer) start(ctx context.Context, told plan) error {
 	return p.crew.open(opening, p.all)
 }
 
-func (p *peer) serve() error {
+// serve does what it is told until the end, and completes the profiles before it says that everything is closed.
+func (p *peer) serve(profiled func() error) error {
 	commands := make(chan command)
 	go func() {
 		for {
@@ -106,7 +111,7 @@ func (p *peer) serve() error {
 			case stop:
 				p.crew.stop()
 			case end:
-				err := errors.Join(p.crew.dismiss(), closeAll(p.all), p.shared.close())
+				err := errors.Join(p.crew.dismiss(), closeAll(p.all), p.shared.close(), profiled())
 				return p.send(replyOf(outcome{}, err))
 			}
 		case o := <-p.crew.done:

@@ -12,6 +12,7 @@ const (
 	Faults     Kind = "faults"     // pages faulted in a hot thread
 	Lost       Kind = "lost"       // messages did not arrive
 	MissedRate Kind = "missedrate" // messages could not be sent as often as was asked for
+	Profiled   Kind = "profiled"   // a profile was written, which takes time and allocates
 )
 
 // Mark is a named reason not to trust a run, with the figure that is one.
