@@ -9,6 +9,7 @@ import (
 	"time"
 
 	results "github.com/corechan/corechan/perf/result"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // ErrInterrupted is returned when the context ended before anything was measured.
@@ -125,7 +126,7 @@ func repeat[R any](ctx context.Context, k kind, c Config, o *Options, report fun
 	reports []R, interrupted bool, err error,
 ) {
 	o = o.orDefault()
-	m, err := thisMachine()
+	m, err := rig.ThisMachine()
 	if err != nil {
 		return nil, false, err
 	}

@@ -9,22 +9,63 @@ import (
 	"time"
 )
 
-// sched is what the scheduler counts, of one thread or of all.
-type sched struct {
-	waited     time.Duration
-	migrations int64
+// counts is what the kernel counts, of one thread or of all.
+type counts struct {
+	involuntary, voluntary int64 // context switches
+	minor, major           int64 // page faults
+	waited                 time.Duration
+	migrations             int64
 }
 
-func readSched(all bool) (s sched) {
-	threads := []string{"/proc/thread-self"}
-	if all {
-		threads, _ = filepath.Glob("/proc/self/task/*") // an error would be one of the pattern
+// readCounts reads what there is: that a thread has ended is an error only if it is the one asked for.
+func readCounts(who Thread) (c counts, err error) {
+	task := fmt.Sprintf("/proc/%d/task/", who.PID)
+	threads := []string{task + strconv.Itoa(who.TID)}
+	if who.TID == 0 {
+		threads, _ = filepath.Glob(task + "*") // an error would be one of the pattern
+	} else if _, err := os.Stat(threads[0]); err != nil {
+		return c, fmt.Errorf("watch the %s thread: %w", who.Name, err)
 	}
 	for _, t := range threads {
-		s.waited += runDelay(text(t + "/schedstat"))
-		s.migrations += migrations(text(t + "/sched"))
+		status := text(t + "/status")
+		c.involuntary += number(field(status, "nonvoluntary_ctxt_switches"))
+		c.voluntary += number(field(status, "voluntary_ctxt_switches"))
+		minor, major := faults(text(t + "/stat"))
+		c.minor += minor
+		c.major += major
+		c.waited += runDelay(text(t + "/schedstat"))
+		c.migrations += migrations(text(t + "/sched"))
 	}
-	return s
+	return c, nil
+}
+
+// number is 0 for what is none.
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// faults are two of the fields of /proc/pid/stat: proc_pid_stat(5). The second field is the name, in parentheses, which may hold
+// anything.
+func faults(stat string) (minor, major int64) {
+	const afterName = 3 // the number of the first field there
+	_, rest, _ := cutLast(stat, ")")
+	fields := strings.Fields(rest)
+	const minorField, majorField = 10 - afterName, 12 - afterName
+	if len(fields) <= majorField {
+		return 0, 0
+	}
+	return number(fields[minorField]), number(fields[majorField])
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // runDelay is the second of the three numbers in schedstat, nanoseconds: see Documentation/scheduler/sched-stats.rst of Linux.
@@ -33,20 +74,12 @@ func runDelay(schedstat string) time.Duration {
 	if len(numbers) < 2 {
 		return 0 // a kernel without CONFIG_SCHED_INFO
 	}
-	ns, err := strconv.ParseInt(numbers[1], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(ns)
+	return time.Duration(number(numbers[1]))
 }
 
 // migrations is a field of what the scheduler says for people, where it does: CONFIG_SCHED_DEBUG.
 func migrations(sched string) int64 {
-	n, err := strconv.ParseInt(field(sched, "se.nr_migrations"), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
+	return number(field(sched, "se.nr_migrations"))
 }
 
 // tick is the unit of /proc/stat for user space, on amd64 and arm64.
@@ -70,11 +103,7 @@ func stealOf(stat string, core int) time.Duration {
 		if len(fields) <= stealField || fields[0] != name {
 			continue
 		}
-		ticks, err := strconv.ParseInt(fields[stealField], 10, 48)
-		if err != nil {
-			return 0
-		}
-		return time.Duration(ticks) * tick
+		return time.Duration(number(fields[stealField])) * tick
 	}
 	return 0
 }
@@ -84,13 +113,5 @@ func khz(core int) int64 {
 	if core < 0 {
 		return 0
 	}
-	b, err := os.ReadFile(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", core))
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
+	return number(text(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", core)))
 }

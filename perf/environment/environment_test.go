@@ -62,6 +62,12 @@ func TestWhatTheKernelCountsIsRead(t *testing.T) {
 			t.Errorf("%q: waited %v, want %v", schedstat, got, want)
 		}
 	}
+	const tail = " R 1581 1581 25427 0 -1 4194304 96 1 7 2 0 0\n"
+	for stat, want := range map[string]int64{"1591 (cat)" + tail: 96, "1591 (a) b) (c)" + tail: 96, "": 0, "1 (x) R 1": 0} {
+		if minor, major := faults(stat); minor != want || want != 0 && major != 7 {
+			t.Errorf("%q: %d and %d faults, want %d and 7", stat, minor, major, want)
+		}
+	}
 	for sched, want := range map[string]int64{"x (1, #threads: 1)\n---\nse.nr_migrations      :       17\n": 17, "": 0, "se.nr_migrations : x": 0} {
 		if got := migrations(sched); got != want {
 			t.Errorf("%q: %d migrations, want %d", sched, got, want)
@@ -81,7 +87,7 @@ func TestPageFaultsOfAThreadAreSeen(t *testing.T) {
 	if err := unix.Madvise(mem, unix.MADV_NOHUGEPAGE); err != nil {
 		t.Fatal(err)
 	}
-	w, err := Begin("toucher", -1, false)
+	w, err := Begin(Thread{Name: "toucher", PID: os.Getpid(), TID: unix.Gettid(), Core: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +98,7 @@ func TestPageFaultsOfAThreadAreSeen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.MinorFaults < pages || d.Time <= 0 || d.StepBefore <= 0 || d.StepAfter <= 0 {
+	if d.MinorFaults < pages || d.Time <= 0 || Step() <= 0 {
 		t.Errorf("%+v", d)
 	}
 	if d.Time < time.Second && !slices.ContainsFunc(Marks([]Disturbance{d}), func(m Mark) bool { return m.Kind == Faults }) {
@@ -130,7 +136,7 @@ func TestPreemptionsOfAThreadAreSeen(t *testing.T) {
 	})
 	defer pinned()()
 	defer func() { over.Store(true); other.Wait() }()
-	w, err := Begin("victim", core, false)
+	w, err := Begin(Thread{Name: "victim", PID: os.Getpid(), TID: unix.Gettid(), Core: core})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +151,19 @@ func TestPreemptionsOfAThreadAreSeen(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never preempted: %+v", d)
 		}
+	}
+}
+
+func TestAThreadThatIsGoneCannotBeWatched(t *testing.T) {
+	if _, err := Begin(Thread{Name: "other", PID: os.Getpid(), TID: 1 << 30, Core: -1}); err == nil || !strings.Contains(err.Error(), "other thread") {
+		t.Error(err)
+	}
+	w, err := Begin(Thread{Name: "all", PID: os.Getpid(), Core: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := w.End(); err != nil || w.counts.minor == 0 || d.Time <= 0 {
+		t.Errorf("all threads: %+v, %+v, %v", w.counts, d, err)
 	}
 }
 

@@ -1,10 +1,7 @@
 package environment
 
 import (
-	"fmt"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Disturbance is what came in the way of a hot thread while it was watched. Counts of the kernel's that it does not tell are 0.
@@ -25,53 +22,47 @@ type Disturbance struct {
 	KHzAfter    int64         `json:"khz_after"`    //
 }
 
-// Watch watches the thread on which it was begun, or all of the process. It is used by one goroutine, locked to its thread unless
-// the whole process is watched.
+// Watch watches a thread, or all of a process. It is used by one goroutine, which need not be what it watches: it had better not
+// be, as reading is a disturbance too.
 type Watch struct {
-	thread string
-	core   int
-	all    bool
-	begin  int64
+	who    Thread
+	begin  time.Time
 	steal  time.Duration
-	sched  sched
-	usage  usage
-	step   float64
+	counts counts
 	khz    int64
 }
 
-// Begin begins to watch the calling thread, to be known by this name, which runs on this core, or on any (-1). If all is set, it
-// watches all threads of the process.
-//
-// What is read of the thread itself is read last, and first by End: reading is a disturbance too.
-func Begin(thread string, core int, all bool) (*Watch, error) {
-	w := &Watch{thread: thread, core: core, all: all, step: step(), khz: khz(core), steal: steal(core)}
-	w.sched = readSched(all)
+// Thread is a thread that can be watched.
+type Thread struct {
+	Name string // by which it is to be known
+	PID  int    // of a process of the same user
+	TID  int    // 0: all threads of the process, but those that end meanwhile
+	Core int    // to which it is pinned; -1: to none
+}
+
+// Begin begins to watch.
+func Begin(who Thread) (*Watch, error) {
+	w := &Watch{who: who, khz: khz(who.Core), steal: steal(who.Core)}
 	var err error
-	if w.usage, err = readUsage(all); err != nil {
-		return nil, err
-	}
-	w.begin, err = monotonic()
+	w.counts, err = readCounts(who)
+	w.begin = time.Now()
 	return w, err
 }
 
 // End says what has come in the way since Begin.
 func (w *Watch) End() (Disturbance, error) {
-	end, err := monotonic()
+	length := time.Since(w.begin)
+	c, err := readCounts(w.who)
 	if err != nil {
 		return Disturbance{}, err
 	}
-	u, err := readUsage(w.all)
-	if err != nil {
-		return Disturbance{}, err
-	}
-	s := readSched(w.all)
 	return Disturbance{
-		Thread: w.thread, Core: w.core, Time: time.Duration(end - w.begin),
-		Steal:       max(steal(w.core)-w.steal, 0),
-		Involuntary: u.involuntary - w.usage.involuntary, Voluntary: u.voluntary - w.usage.voluntary,
-		MinorFaults: u.minor - w.usage.minor, MajorFaults: u.major - w.usage.major,
-		Waited: max(s.waited-w.sched.waited, 0), Migrations: max(s.migrations-w.sched.migrations, 0), // less: a thread has ended
-		StepBefore: w.step, StepAfter: step(), KHzBefore: w.khz, KHzAfter: khz(w.core),
+		Thread: w.who.Name, Core: w.who.Core, Time: length,
+		Steal:       max(steal(w.who.Core)-w.steal, 0),
+		Involuntary: max(c.involuntary-w.counts.involuntary, 0), Voluntary: max(c.voluntary-w.counts.voluntary, 0), // less: a thread has ended
+		MinorFaults: max(c.minor-w.counts.minor, 0), MajorFaults: max(c.major-w.counts.major, 0),
+		Waited: max(c.waited-w.counts.waited, 0), Migrations: max(c.migrations-w.counts.migrations, 0),
+		KHzBefore: w.khz, KHzAfter: khz(w.who.Core),
 	}, nil
 }
 
@@ -93,32 +84,9 @@ func (d *Disturbance) Add(more *Disturbance) {
 	d.StepAfter, d.KHzAfter = more.StepAfter, more.KHzAfter
 }
 
-// usage is what getrusage(2) counts.
-type usage struct{ involuntary, voluntary, minor, major int64 }
-
-func readUsage(all bool) (usage, error) {
-	who := unix.RUSAGE_THREAD
-	if all {
-		who = unix.RUSAGE_SELF
-	}
-	var u unix.Rusage
-	if err := unix.Getrusage(who, &u); err != nil {
-		return usage{}, fmt.Errorf("getrusage: %w", err)
-	}
-	return usage{u.Nivcsw, u.Nvcsw, u.Minflt, u.Majflt}, nil
-}
-
-func monotonic() (int64, error) {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return 0, fmt.Errorf("clock_gettime: %w", err)
-	}
-	return ts.Nano(), nil
-}
-
-// step measures how long an operation takes whose length in cycles is always the same: a multiplication and an addition that need
+// Step measures how long an operation takes whose length in cycles is always the same: a multiplication and an addition that need
 // the result of the one before. The least of several is one that nothing came in the way of.
-func step() float64 {
+func Step() float64 {
 	const batches, steps = 20, 20_000
 	least := time.Duration(0)
 	x := uint64(batches)
