@@ -282,8 +282,8 @@ func TestABrowserDrawsEveryPictureSoak(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, &said)
 	}
-	if charts, boxes := bytes.Count(dom, []byte("<canvas")), bytes.Count(dom, []byte("<button")); charts != 2 || boxes != 4 {
-		t.Errorf("%d charts, want the curves and the system's heat map; %d boxes of the flame graph, want 4", charts, boxes)
+	if charts, boxes := bytes.Count(dom, []byte("<canvas")), bytes.Count(dom, []byte("<button")); charts < 2 || boxes != 4 { // what is folded may be drawn or not
+		t.Errorf("%d charts, want the curves and the system's heat map at least; %d boxes of the flame graph, want 4", charts, boxes)
 	}
 	if strings.Contains(said.String(), ":CONSOLE") {
 		t.Errorf("%s", &said)
