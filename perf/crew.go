@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/corechan/corechan/perf/measure"
 	"github.com/corechan/corechan/perf/rig"
 )
@@ -33,6 +35,7 @@ type order struct {
 // outcome is what one side reports of a slice.
 type outcome struct {
 	Begin, End int64
+	Thread     int // in the first reply of the second process: the kernel's id of its hot thread
 	Allocs     uint64
 	Busy       float64 // cores that the process has kept busy
 	Err        error   `json:"-"`
@@ -43,6 +46,7 @@ type outcome struct {
 type crew struct {
 	side   measure.Side
 	core   int // -1: not pinned
+	thread int // the kernel's id of the hot thread; 0: its goroutine is on any
 	all    []contestant
 	halves [maxSubjects]measure.Half
 	clock  measure.Clock
@@ -63,6 +67,7 @@ func newCrew(side measure.Side, core int) (*crew, error) {
 				return
 			}
 			defer unpin()
+			c.thread = unix.Gettid()
 		}
 		ready <- nil
 		for job := range c.jobs {

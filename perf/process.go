@@ -18,6 +18,7 @@ type farSide interface {
 	end() (outcome, error)          // waits for the slice begun
 	stop()
 	lost() <-chan struct{} // is closed when the far side is gone
+	hot() (pid, tid int)   // its hot thread, once it is open
 	close() error
 }
 
@@ -31,7 +32,8 @@ type process struct {
 	*rig.Process
 	plan   plan         // but for the addresses
 	all    []contestant // which have them
-	failed bool         // it has told of an error, or said something else than expected
+	thread int
+	failed bool // it has told of an error, or said something else than expected
 }
 
 // startProcess starts the second process of a run, which inherits what is shared.
@@ -56,9 +58,12 @@ func (p *process) open(ctx context.Context) error {
 	if !ok {
 		deadline = time.Now().Add(startTimeout)
 	}
-	_, err := p.hear(deadline)
+	o, err := p.hear(deadline)
+	p.thread = o.Thread
 	return err
 }
+
+func (p *process) hot() (pid, tid int) { return p.Cmd.Process.Pid, p.thread }
 
 func (p *process) begin(o order) error {
 	if err := p.Tell(command{Verb: run, Order: o}); err != nil {
@@ -121,6 +126,8 @@ func (t *thread) end() (outcome, error) {
 		return outcome{}, errors.New("the far thread does not come back")
 	}
 }
+
+func (t *thread) hot() (pid, tid int) { return os.Getpid(), t.crew.thread }
 
 func (t *thread) stop() { t.crew.stop() }
 

@@ -17,7 +17,8 @@ type recording struct {
 	begin  time.Time
 	system *results.Recorder
 	limits []*results.Recorder
-	runs   []*result // complete, or the only one
+	runs   []*result                 // complete, or the only one
+	noise  []environment.Disturbance // of the first hot thread and of the second
 }
 
 func newRecording(to *results.Result) *recording {
@@ -45,6 +46,16 @@ func (r *recording) addLimit(i int, m measured) {
 	r.limits[i].Add(time.Since(r.begin)-m.elapsed, m.elapsed, m.samples)
 }
 
+// disturbed adds what came in the way of the hot threads of a run.
+func (r *recording) disturbed(found []environment.Disturbance) {
+	if r.noise == nil {
+		r.noise = make([]environment.Disturbance, len(found))
+	}
+	for i := range found {
+		r.noise[i].Add(&found[i])
+	}
+}
+
 // ran adds a run that counts.
 func (r *recording) ran(one *result) {
 	if r != nil {
@@ -58,7 +69,7 @@ func (r *recording) finish(ctx context.Context, k kind, c *Config, interrupted b
 		return nil
 	}
 	*r.to = results.Result{
-		Kind: string(k), Environment: environment.Read(context.WithoutCancel(ctx)), Config: c.settings(k), Interrupted: interrupted,
+		Kind: string(k), Environment: environment.Read(context.WithoutCancel(ctx)), Config: c.settings(k), Interrupted: interrupted, Marks: environment.Marks(r.noise),
 	}
 	if c.Profile.wanted() {
 		r.to.Marks = append(r.to.Marks, environment.Mark{Kind: environment.Profiled, Value: 1, Unit: "profile", Text: "a profile was written while it ran"})
