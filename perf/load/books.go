@@ -66,11 +66,11 @@ func (a *account) closeRound() (t Times) {
 }
 
 // close closes a round: it adds what the senders have measured, and what came in their way.
-func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, length time.Duration) error {
+func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, length time.Duration) (r Round, err error) {
 	for i, w := range watches {
 		d, err := w.End()
 		if err != nil {
-			return err
+			return r, err
 		}
 		if i == len(b.disturbs) {
 			b.disturbs = append(b.disturbs, environment.Disturbance{})
@@ -91,14 +91,15 @@ func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, 
 	for _, one := range threads {
 		one.samples.reset()
 	}
-	b.keep(Round{
+	r = Round{
 		AtS: begin.Seconds(), Response: b.response.closeRound(), Service: b.service.closeRound(),
 		Rate: round3(float64(t.Sent) / length.Seconds()),
-	})
+	}
+	b.keep(r)
 	b.tally.add(t)
 	b.rounds++
 	b.measured += length
-	return nil
+	return r, nil
 }
 
 // keep keeps the figures of a round.

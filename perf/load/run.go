@@ -35,9 +35,8 @@ type Options struct {
 
 // Progress is how far a run has come.
 type Progress struct {
-	Round, Rounds int // Round 0 is to warm up
-	Response      Times
-	Rate          float64 // messages per second that were sent
+	Round, Rounds int   // Round 0 is to warm up
+	Latest        Round // what the round that has just ended came to
 }
 
 // Run measures. When ctx ends, the report covers what was measured until then, and says so; if that is nothing, the error is
@@ -254,7 +253,7 @@ func (r *run) measure(ctx context.Context) error {
 		if _, err := r.round(ctx, round{length: int64(r.config.Warm)}); err != nil {
 			return r.ended(err)
 		}
-		r.progress(0, tally{})
+		r.progress(0, Round{})
 		if r.first = r.far.do(ctx, ready); r.first.Err != "" { // now it knows its thread
 			return errors.New(r.first.Err)
 		}
@@ -270,10 +269,11 @@ func (r *run) measure(ctx context.Context) error {
 		if err := r.ended(err); err != nil {
 			return err
 		}
-		if err := r.books.close(t, r.threads, watches, min(took, r.config.Round)); err != nil {
+		latest, err := r.books.close(t, r.threads, watches, min(took, r.config.Round))
+		if err != nil {
 			return err
 		}
-		r.progress(i+1, t)
+		r.progress(i+1, latest)
 		if r.stop.Load() || t.Lost > 0 {
 			return nil
 		}
@@ -352,15 +352,10 @@ func (r *run) watch() (all []*environment.Watch, err error) {
 	return all, nil
 }
 
-func (r *run) progress(n int, t tally) {
-	if r.options.Progress == nil {
-		return
+func (r *run) progress(n int, latest Round) {
+	if r.options.Progress != nil {
+		r.options.Progress(Progress{Round: n, Rounds: r.config.Rounds, Latest: latest})
 	}
-	p := Progress{Round: n, Rounds: r.config.Rounds}
-	if n > 0 {
-		p.Response, p.Rate = timesOf(r.books.response.all, r.books.response.longest), float64(t.Sent)/r.config.Round.Seconds()
-	}
-	r.options.Progress(p)
 }
 
 // close ends both sides, and the threads.

@@ -19,7 +19,7 @@ import (
 func TestEveryTransportTakesALoad(t *testing.T) {
 	needCores(t, 2)
 	for _, transport := range rig.Transports() {
-		for _, sessions := range []int{1, 5} {
+		for _, sessions := range sessionsOver(transport) {
 			t.Run(fmt.Sprint(transport, "/", sessions), func(t *testing.T) {
 				fdtest.Snapshot(t)
 				c := short(Config{Transport: transport, Sessions: sessions, Poisson: sessions > 1})
@@ -63,23 +63,26 @@ func TestEveryTransportTakesALoad(t *testing.T) {
 func TestAStallOfTheReceiverShowsInTheResponseTimesTail(t *testing.T) {
 	needCores(t, 2)
 	const stall = 20 * time.Millisecond
-	c := Config{Rate: 20_000, Warm: 20 * time.Millisecond, Rounds: 2, Round: 200 * time.Millisecond, Stall: stall}
-	r, err := Run(t.Context(), c, &Options{Command: peerCommand})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Response.P999Ns == nil {
-		if r.Unsent == 0 {
-			t.Fatalf("no p99.9 of %d times", r.Response.Count)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	shown := false
+	c := Config{Rate: 50_000, Warm: 20 * time.Millisecond, Rounds: 50, Round: 300 * time.Millisecond, Stall: stall}
+	_, err := Run(ctx, c, &Options{Command: peerCommand, Progress: func(p Progress) {
+		if p.Round == 0 || p.Latest.Response.P999Ns == nil {
+			return // it is the first one, or the machine was so busy that there are too few
 		}
-		t.Skipf("the machine could not send %d of the messages", r.Unsent)
-	}
-	// Of 10 messages that come in the first half millisecond of the stall, each waits for more than 19 ms.
-	if *r.Response.P999Ns < 0.95*float64(stall) {
-		t.Errorf("p99.9 of the response time is %v", time.Duration(*r.Response.P999Ns))
-	}
-	if r.Service.P50Ns >= 0.5*float64(stall) {
-		t.Errorf("p50 of the service time is %v", time.Duration(r.Service.P50Ns))
+		// In each round 50 messages come in the first millisecond of the stall, and wait for 19 ms and more: one in 300.
+		if response := *p.Latest.Response.P999Ns; response < 0.95*float64(stall) {
+			t.Errorf("p99.9 of the response time is %v", time.Duration(response))
+		}
+		// A machine that does other things makes more messages wait, but not always.
+		if p.Latest.Service.P50Ns < 0.1*float64(stall) {
+			shown = true
+			cancel()
+		}
+	}})
+	if err != nil || !shown {
+		t.Errorf("p50 of the service time was never below a tenth of the stall: %v", err)
 	}
 }
 
@@ -147,4 +150,12 @@ func TestOneProcessThatIsToldNothingFails(t *testing.T) {
 	if err := peerCommand().Run(); err == nil {
 		t.Error("a second process without a first did not fail")
 	}
+}
+
+// sessionsOver are those worth a test: how many there are makes a difference to memory and to sockets.
+func sessionsOver(t rig.Transport) []int {
+	if t == rig.Shm || t == rig.TCP {
+		return []int{1, 5}
+	}
+	return []int{1}
 }

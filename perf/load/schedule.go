@@ -1,6 +1,9 @@
 package load
 
-import "math/rand/v2"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // schedule says when the messages of one sender are due in a round. It is used by one goroutine.
 type schedule struct {
@@ -47,5 +50,5 @@ func (s *schedule) next() {
 
 // left is how many more are due before the end, on average.
 func (s *schedule) left(end int64) int64 {
-	return max(int64(float64(end-s.due())/s.period)+1, 0)
+	return max(int64(math.Ceil(float64(end-s.due())/s.period)), 0)
 }
