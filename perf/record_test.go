@@ -27,7 +27,7 @@ func TestAMeasurementLeavesAllItsFigures(t *testing.T) {
 			pingpong,
 			Config{},
 			pingpongResult,
-			"system shm, limit cache line", "p50 p90 mean max rate bytes ratio allocs per op busy cores", 2,
+			"system shm, limit cache line", "p50 p90 mean max rate bytes ratio allocs per op busy", 2,
 		},
 		{
 			pingpong,

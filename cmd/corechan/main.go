@@ -37,6 +37,9 @@ type cli struct {
 		Call     callCmd     `cmd:"" set:"wait=spin; over h2 and ws block" help:"Measure round trips through a fresh channel for each answer."`
 		Fd       fdCmd       `cmd:"" set:"wait=block" help:"Measure round trips that pass a descriptor."`
 		Idle     idleCmd     `cmd:"" help:"Measure what idle sessions cost, and how evenly busy ones are served."`
+		Compare  compareCmd  `cmd:"" help:"Say what changed beyond noise between two results."`
+		Export   exportCmd   `cmd:"" help:"Print results in the form of benchstat or HdrHistogram."`
+		Report   reportCmd   `cmd:"" help:"Make one HTML page of results."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
 	Gen     genCmd        `cmd:"" help:"Generate the code of messages and services from Go source."`
@@ -98,6 +101,9 @@ func (a *app) exitCode(err error) int {
 		return exitOK
 	case errors.Is(err, errPartial):
 		return exitInterrupted
+	}
+	if code := exitStatus(0); errors.As(err, &code) {
+		return int(code)
 	}
 	fmt.Fprintln(a.stderr, "corechan:", err)
 	switch {

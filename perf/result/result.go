@@ -89,7 +89,7 @@ const (
 	FigureBytes  = "bytes"         // of payload
 	FigureRatio  = "ratio"         // to the limit: medians of what was measured side by side
 	FigureAllocs = "allocs per op" // of both processes
-	FigureBusy   = "busy cores"    // kept busy by both processes
+	FigureBusy   = "busy"          // cores kept busy by both processes
 )
 
 // Units of figures; a ratio has none.
