@@ -40,6 +40,8 @@ type cli struct {
 		Compare  compareCmd  `cmd:"" help:"Say what changed beyond noise between two results."`
 		Export   exportCmd   `cmd:"" help:"Print results in the form of benchstat or HdrHistogram."`
 		Report   reportCmd   `cmd:"" help:"Make one HTML page of results."`
+		Load     loadCmd     `cmd:"" help:"Measure answers to messages that come at a rate, whether the ones before were answered or not."`
+		LoadPeer loadPeerCmd `cmd:"" hidden:"" help:"The second process of a load; started by the first."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
 	Gen     genCmd        `cmd:"" help:"Generate the code of messages and services from Go source."`
