@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/corechan/corechan/perf/measure"
 	"github.com/corechan/corechan/perf/rig"
 )
@@ -35,6 +37,7 @@ type outcome struct {
 	Begin, End int64
 	Allocs     uint64
 	Busy       float64 // cores that the process has kept busy
+	TID        int     // of the hot thread; 0: not pinned
 	Err        error   `json:"-"`
 }
 
@@ -43,6 +46,7 @@ type outcome struct {
 type crew struct {
 	side   measure.Side
 	core   int // -1: not pinned
+	tid    int // of the hot thread; 0: not pinned
 	all    []contestant
 	halves [maxSubjects]measure.Half
 	clock  measure.Clock
@@ -63,6 +67,7 @@ func newCrew(side measure.Side, core int) (*crew, error) {
 				return
 			}
 			defer unpin()
+			c.tid = unix.Gettid()
 		}
 		ready <- nil
 		for job := range c.jobs {
@@ -131,7 +136,7 @@ func (c *crew) begin(o order, samples []int64) {
 		if err != nil {
 			err = fmt.Errorf("%s slice %d: %w", &c.all[o.Subject], o.Index, err)
 		}
-		c.done <- outcome{Begin: s.Begin, End: s.End, Allocs: after.Mallocs - before.Mallocs, Busy: busy, Err: err}
+		c.done <- outcome{Begin: s.Begin, End: s.End, Allocs: after.Mallocs - before.Mallocs, Busy: busy, TID: c.tid, Err: err}
 	})
 	<-running
 }

@@ -201,6 +201,8 @@ func (s *session) measure(ctx context.Context, r *result, rec *recording, progre
 			return err
 		}
 	}
+	rec.watch(s)
+	defer rec.watched()
 	p := s.pace(each)
 	limits := func() error {
 		for i, sub := range s.those(asLimit) {

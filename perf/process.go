@@ -18,6 +18,7 @@ type farSide interface {
 	end() (outcome, error)          // waits for the slice begun
 	stop()
 	lost() <-chan struct{} // is closed when the far side is gone
+	pid() int
 	close() error
 }
 
@@ -74,6 +75,8 @@ func (p *process) stop() { _ = p.Tell(command{Verb: stop}) }
 
 func (p *process) lost() <-chan struct{} { return p.Gone() }
 
+func (p *process) pid() int { return p.Cmd.Process.Pid }
+
 // close asks the process to end, and ends it if it does not. It is gone when close returns.
 func (p *process) close() error {
 	var err error
@@ -125,6 +128,8 @@ func (t *thread) end() (outcome, error) {
 func (t *thread) stop() { t.crew.stop() }
 
 func (t *thread) lost() <-chan struct{} { return nil }
+
+func (t *thread) pid() int { return os.Getpid() }
 
 func (t *thread) close() error {
 	if t.stuck {
