@@ -196,16 +196,6 @@ func (r *receiver) stall(m *perf.Message) {
 	}
 }
 
-// await waits until all sessions are there.
-func (r *receiver) await(ctx context.Context) error {
-	select {
-	case err := <-r.ready:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("the receiver's sessions are not there: %w", context.Cause(ctx))
-	}
-}
-
 // close ends all sessions and waits for the thread.
 func (r *receiver) close() error {
 	err := shutdown(r.engine)
