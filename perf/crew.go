@@ -35,9 +35,9 @@ type order struct {
 // outcome is what one side reports of a slice.
 type outcome struct {
 	Begin, End int64
+	Thread     int // in the first reply of the second process: the kernel's id of its hot thread
 	Allocs     uint64
 	Busy       float64 // cores that the process has kept busy
-	TID        int     // of the hot thread; 0: not pinned
 	Err        error   `json:"-"`
 }
 
@@ -46,7 +46,7 @@ type outcome struct {
 type crew struct {
 	side   measure.Side
 	core   int // -1: not pinned
-	tid    int // of the hot thread; 0: not pinned
+	thread int // the kernel's id of the hot thread; 0: its goroutine is on any
 	all    []contestant
 	halves [maxSubjects]measure.Half
 	clock  measure.Clock
@@ -67,7 +67,7 @@ func newCrew(side measure.Side, core int) (*crew, error) {
 				return
 			}
 			defer unpin()
-			c.tid = unix.Gettid()
+			c.thread = unix.Gettid()
 		}
 		ready <- nil
 		for job := range c.jobs {
@@ -136,7 +136,7 @@ func (c *crew) begin(o order, samples []int64) {
 		if err != nil {
 			err = fmt.Errorf("%s slice %d: %w", &c.all[o.Subject], o.Index, err)
 		}
-		c.done <- outcome{Begin: s.Begin, End: s.End, Allocs: after.Mallocs - before.Mallocs, Busy: busy, TID: c.tid, Err: err}
+		c.done <- outcome{Begin: s.Begin, End: s.End, Allocs: after.Mallocs - before.Mallocs, Busy: busy, Err: err}
 	})
 	<-running
 }

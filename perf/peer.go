@@ -40,7 +40,7 @@ func ServePeer(ctx context.Context) error {
 	if err := p.start(ctx, told); err != nil {
 		return p.Send(replyOf(outcome{}, errors.Join(err, profiled())))
 	}
-	if err := p.Send(reply{}); err != nil {
+	if err := p.Send(reply{Outcome: outcome{Thread: p.crew.thread}}); err != nil {
 		return err
 	}
 	return p.serve(profiled)

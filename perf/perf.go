@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/corechan/corechan/perf/environment"
 	results "github.com/corechan/corechan/perf/result"
 	"github.com/corechan/corechan/perf/rig"
 )
@@ -192,7 +193,7 @@ const (
 )
 
 // measure makes all slices of a run.
-func (s *session) measure(ctx context.Context, r *result, rec *recording, progress func(Progress)) error {
+func (s *session) measure(ctx context.Context, r *result, rec *recording, progress func(Progress)) (failed error) {
 	var each [maxSubjects]float64 // ns a message
 	subjects := subject(len(s.all))
 	for sub := range subjects {
@@ -201,8 +202,6 @@ func (s *session) measure(ctx context.Context, r *result, rec *recording, progre
 			return err
 		}
 	}
-	rec.watch(s)
-	defer rec.watched()
 	p := s.pace(each)
 	limits := func() error {
 		for i, sub := range s.those(asLimit) {
@@ -217,6 +216,21 @@ func (s *session) measure(ctx context.Context, r *result, rec *recording, progre
 	}
 	if err := limits(); err != nil {
 		return err
+	}
+	if rec != nil {
+		watches, err := s.watch()
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if failed != nil {
+				return
+			}
+			var found []environment.Disturbance
+			if found, failed = watched(watches); failed == nil {
+				rec.disturbed(found)
+			}
+		}()
 	}
 	for i := 0; ; i++ {
 		n, done := p.next(i, r)

@@ -18,7 +18,7 @@ type farSide interface {
 	end() (outcome, error)          // waits for the slice begun
 	stop()
 	lost() <-chan struct{} // is closed when the far side is gone
-	pid() int
+	hot() (pid, tid int)   // its hot thread, once it is open
 	close() error
 }
 
@@ -32,7 +32,8 @@ type process struct {
 	*rig.Process
 	plan   plan         // but for the addresses
 	all    []contestant // which have them
-	failed bool         // it has told of an error, or said something else than expected
+	thread int
+	failed bool // it has told of an error, or said something else than expected
 }
 
 // startProcess starts the second process of a run, which inherits what is shared.
@@ -57,9 +58,12 @@ func (p *process) open(ctx context.Context) error {
 	if !ok {
 		deadline = time.Now().Add(startTimeout)
 	}
-	_, err := p.hear(deadline)
+	o, err := p.hear(deadline)
+	p.thread = o.Thread
 	return err
 }
+
+func (p *process) hot() (pid, tid int) { return p.Cmd.Process.Pid, p.thread }
 
 func (p *process) begin(o order) error {
 	if err := p.Tell(command{Verb: run, Order: o}); err != nil {
@@ -74,8 +78,6 @@ func (p *process) end() (outcome, error) { return p.hear(time.Now().Add(sliceTim
 func (p *process) stop() { _ = p.Tell(command{Verb: stop}) }
 
 func (p *process) lost() <-chan struct{} { return p.Gone() }
-
-func (p *process) pid() int { return p.Cmd.Process.Pid }
 
 // close asks the process to end, and ends it if it does not. It is gone when close returns.
 func (p *process) close() error {
@@ -125,11 +127,11 @@ func (t *thread) end() (outcome, error) {
 	}
 }
 
+func (t *thread) hot() (pid, tid int) { return os.Getpid(), t.crew.thread }
+
 func (t *thread) stop() { t.crew.stop() }
 
 func (t *thread) lost() <-chan struct{} { return nil }
-
-func (t *thread) pid() int { return os.Getpid() }
 
 func (t *thread) close() error {
 	if t.stuck {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"strconv"
 	"time"
 
@@ -18,10 +17,8 @@ type recording struct {
 	begin  time.Time
 	system *results.Recorder
 	limits []*results.Recorder
-	runs   []*result // complete, or the only one
-
-	watches   []*environment.Watch // of the run in progress
-	disturbed []environment.Disturbance
+	runs   []*result                 // complete, or the only one
+	noise  []environment.Disturbance // of the first hot thread and of the second
 }
 
 func newRecording(to *results.Result) *recording {
@@ -49,44 +46,13 @@ func (r *recording) addLimit(i int, m measured) {
 	r.limits[i].Add(time.Since(r.begin)-m.elapsed, m.elapsed, m.samples)
 }
 
-// watch begins to watch the hot threads of a run whose slices are about to begin. What waits in Go's own poller has none; then all
-// threads of its process are watched.
-func (r *recording) watch(s *session) {
-	if r == nil {
-		return
+// disturbed adds what came in the way of the hot threads of a run.
+func (r *recording) disturbed(found []environment.Disturbance) {
+	if r.noise == nil {
+		r.noise = make([]environment.Disturbance, len(found))
 	}
-	r.watches = r.watches[:0]
-	for i, who := range []environment.Thread{
-		{Name: "near thread", PID: os.Getpid(), TID: s.near.tid},
-		{Name: "far thread", PID: s.far.pid(), TID: s.farTID},
-	} {
-		who.Core = -1
-		if s.all[theSystem].roams {
-			who.TID = 0
-		}
-		if who.TID != 0 {
-			who.Core = s.config.Cores[i]
-		}
-		if w, err := environment.Begin(who); err == nil { // or a process has died, which its slices will say
-			r.watches = append(r.watches, w)
-		}
-	}
-}
-
-// watched adds what came in their way.
-func (r *recording) watched() {
-	if r == nil {
-		return
-	}
-	for i, w := range r.watches {
-		d, err := w.End()
-		if err != nil {
-			continue // as above
-		}
-		if i == len(r.disturbed) {
-			r.disturbed = append(r.disturbed, environment.Disturbance{})
-		}
-		r.disturbed[i].Add(&d)
+	for i := range found {
+		r.noise[i].Add(&found[i])
 	}
 }
 
@@ -103,9 +69,8 @@ func (r *recording) finish(ctx context.Context, k kind, c *Config, interrupted b
 		return nil
 	}
 	*r.to = results.Result{
-		Kind: string(k), Environment: environment.Read(context.WithoutCancel(ctx)), Config: c.settings(k), Interrupted: interrupted,
+		Kind: string(k), Environment: environment.Read(context.WithoutCancel(ctx)), Config: c.settings(k), Interrupted: interrupted, Marks: environment.Marks(r.noise),
 	}
-	r.to.Marks = environment.Marks(r.disturbed)
 	if c.Profile.wanted() {
 		r.to.Marks = append(r.to.Marks, environment.Mark{Kind: environment.Profiled, Value: 1, Unit: "profile", Text: "a profile was written while it ran"})
 	}

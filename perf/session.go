@@ -27,7 +27,6 @@ type session struct {
 	samples []int64          // room for a slice's round trips
 	scratch *histogram
 	stuck   bool // the near thread did not come back
-	farTID  int  // of the far side's hot thread; 0: not pinned
 }
 
 const (
@@ -221,7 +220,6 @@ func (s *session) both(o order, samples []int64) (near, far outcome, err error) 
 			s.far.stop()
 		}
 		far, err = s.far.end()
-		s.farTID = far.TID
 		return near, far, errors.Join(near.Err, err)
 	case <-s.far.lost():
 		s.recall()

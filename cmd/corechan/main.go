@@ -45,6 +45,7 @@ type cli struct {
 		LoadPeer loadPeerCmd `cmd:"" hidden:"" help:"The second process of a load; started by the first."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
+	Run     runCmd        `cmd:"" help:"Become a command that is pinned and prepared."`
 	Gen     genCmd        `cmd:"" help:"Generate the code of messages and services from Go source."`
 	Ls      lsCmd         `cmd:"" help:"List the services that a process serves, with their methods."`
 	Call    callMethodCmd `cmd:"" help:"Call a method of a service, with JSON."`

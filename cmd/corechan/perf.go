@@ -236,6 +236,7 @@ func measure[R any](a *app, c perf.Config, flags *perfFlags, unit func(float64) 
 	if err != nil {
 		return err
 	}
+	kept := flags.write(a, o.Result) // first: who reads standard output may have gone
 	if flags.JSON {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetIndent("", "  ")
@@ -243,7 +244,7 @@ func measure[R any](a *app, c perf.Config, flags *perfFlags, unit func(float64) 
 	} else {
 		print(a.stdout, &r)
 	}
-	err = errors.Join(err, flags.write(a, o.Result))
+	err = errors.Join(err, kept)
 	if err == nil && interrupted(&r) {
 		fmt.Fprintln(a.stderr, "corechan: interrupted; the figures are of what was measured until then")
 		return errPartial
