@@ -40,6 +40,9 @@ type cli struct {
 		Compare  compareCmd  `cmd:"" help:"Say what changed beyond noise between two results."`
 		Export   exportCmd   `cmd:"" help:"Print results in the form of benchstat or HdrHistogram."`
 		Report   reportCmd   `cmd:"" help:"Make one HTML page of results."`
+		Load     loadCmd     `cmd:"" help:"Measure answers to messages that come at a rate, whether the ones before were answered or not."`
+		Cores    coresCmd    `cmd:"" help:"Measure how far apart cores are: a table and a drawing."`
+		LoadPeer loadPeerCmd `cmd:"" hidden:"" help:"The second process of a load; started by the first."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
 	Run     runCmd        `cmd:"" help:"Become a command that is pinned and prepared."`
@@ -62,12 +65,16 @@ type app struct {
 	stdout   io.Writer
 	stderr   io.Writer
 	progress bool // stderr is a terminal
+	colours  bool // stdout is one
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	a := &app{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, progress: term.IsTerminal(int(os.Stderr.Fd()))}
+	a := &app{
+		ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, progress: term.IsTerminal(int(os.Stderr.Fd())),
+		colours: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
+	}
 	os.Exit(a.run(os.Args[1:]))
 }
 

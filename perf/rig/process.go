@@ -73,7 +73,7 @@ func (p *Process) Tell(v any) error {
 	p.send1.Lock()
 	defer p.send1.Unlock()
 	if err := p.Send(v); err != nil {
-		return p.explain(err)
+		return p.Explain(err)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (p *Process) Tell(v any) error {
 // Hear receives a value from it, until the deadline.
 func (p *Process) Hear(v any, deadline time.Time) error {
 	if err := p.Receive(v, deadline); err != nil {
-		return p.explain(err)
+		return p.Explain(err)
 	}
 	return nil
 }
@@ -98,8 +98,8 @@ func (p *Process) Close() error {
 	return err
 }
 
-// explain adds what the process left behind when it died.
-func (p *Process) explain(err error) error {
+// Explain adds what the process left behind when it died.
+func (p *Process) Explain(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("the %s does not answer: %w", p.Name, err)
 	}
