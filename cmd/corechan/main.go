@@ -44,6 +44,7 @@ type cli struct {
 	Call    callMethodCmd `cmd:"" help:"Call a method of a service, with JSON."`
 	Gateway gatewayCmd    `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
 	Trace   traceCmd      `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
+	Dash    dashCmd       `cmd:"" help:"Show that in a browser, live and recorded: which core lost its time to what."`
 	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
 	Version versionCmd    `cmd:"" help:"Print the version."`
 }

@@ -50,7 +50,8 @@ type Config struct {
 	Keep time.Duration
 	// Token is asked for from everybody, at least MinToken bytes; empty: only who connects from this machine is answered.
 	Token string
-	// Hosts are names by which browsers may ask for the page, beside addresses and localhost.
+	// Hosts are names by which browsers may ask for the page, beside addresses and localhost. They take a Token: behind a proxy
+	// everybody comes from this machine.
 	Hosts []string
 	// Logger gets who was refused or dropped; nil: silence.
 	Logger *slog.Logger
@@ -80,6 +81,8 @@ func (c *Config) defaults() error {
 		return fmt.Errorf("%w: an interval of %v; give %v to %v", ErrConfig, c.Interval, MinInterval, MaxInterval)
 	case c.Keep < c.Interval || c.Keep/c.Interval > MaxKept:
 		return fmt.Errorf("%w: %v in steps of %v; keep at least one sample and at most %d", ErrConfig, c.Keep, c.Interval, MaxKept)
+	case len(c.Hosts) > 0 && c.Token == "":
+		return fmt.Errorf("%w: names by which others ask, and no token; give one, or no names", ErrConfig)
 	case c.Token != "" && len(c.Token) < MinToken:
 		return fmt.Errorf("%w: a token of %d bytes; give at least %d", ErrConfig, len(c.Token), MinToken)
 	}

@@ -42,7 +42,7 @@ func TestOnlyThoseMayLookWhoShould(t *testing.T) {
 		{"by a name like localhost", "", "localhost.evil.example", here, nil, 421},
 		{"by a name like an address", "", "127.0.0.1.evil.example", here, nil, 421},
 		{"by no name", "", "", here, nil, 421},
-		{"by a name that was given", "", "Dash.Example.:7070", here, nil, 200},
+		{"by a name that was given", testToken, "Dash.Example.:7070", here, bearer, 200},
 		{"from elsewhere without a token", "", "192.0.2.1:7070", there, nil, 403},
 		{"from another site's page", "", "localhost:7070", here, http.Header{"Origin": {"http://evil.example"}}, 403},
 		{"from another port's page", "", "localhost:7070", here, http.Header{"Origin": {"http://localhost:8080"}}, 403},
@@ -54,7 +54,11 @@ func TestOnlyThoseMayLookWhoShould(t *testing.T) {
 		{"from here without the token", testToken, "localhost:7070", here, nil, 401},
 		{"with a token, by a name", testToken, "evil.example", there, bearer, 421},
 	} {
-		d := startDash(t, Config{Token: test.token, Hosts: []string{"dash.example"}}, nil)
+		c := Config{Token: test.token}
+		if test.token != "" {
+			c.Hosts = []string{"dash.example"}
+		}
+		d := startDash(t, c, nil)
 		if got := get(d, test.host, test.remote, test.header); got.StatusCode != test.want {
 			t.Errorf("%s: %s, want %d", test.name, got.Status, test.want)
 		}
