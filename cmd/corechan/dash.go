@@ -23,7 +23,7 @@ import (
 type dashCmd struct {
 	probeFlags
 	Interval  time.Duration `default:"1s" placeholder:"DURATION" help:"How long each sample counts, 100ms to 1m. Default: 1s."`
-	Keep      time.Duration `default:"15m" placeholder:"DURATION" help:"How far back one can look, 7200 samples at most. Default: 15m."`
+	Keep      time.Duration `placeholder:"DURATION" help:"How far back one can look, 7200 samples at most. Default: 15m, or 7200 samples."`
 	Listen    string        `default:"127.0.0.1:7070" placeholder:"HOST:PORT" help:"Where the page is. Elsewhere than on this machine's loopback, --token-file is required. Port 0: any. Default: 127.0.0.1:7070."`
 	TokenFile string        `placeholder:"FILE" help:"A file with the token that viewers need, of 16 bytes or more, in its first line that has one."`
 	Host      []string      `placeholder:"NAME" help:"A name by which browsers may ask for the page, beside addresses and localhost. May be given more than once."`
@@ -84,9 +84,6 @@ func (c *dashCmd) Run(a *app) error {
 	d, err := dash.New(dash.Config{
 		Probe: p, Follows: c.follows(), InterruptCost: probing.InterruptCost, Interval: c.Interval, Keep: c.Keep, Token: token, Hosts: c.Host, Logger: log,
 	})
-	if errors.Is(err, dash.ErrConfig) {
-		return fmt.Errorf("%w: %w", perf.ErrConfig, err)
-	}
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/perf/dash"
 	"github.com/corechan/corechan/transports"
 	"github.com/corechan/corechan/transports/gateway"
 )
@@ -104,7 +105,7 @@ func (a *app) exitCode(err error) int {
 	switch {
 	case errors.Is(err, perf.ErrInterrupted):
 		return exitInterrupted
-	case errors.Is(err, perf.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
+	case errors.Is(err, perf.ErrConfig), errors.Is(err, dash.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
 		return exitUsage
 	default:
 		return exitFailure

@@ -63,7 +63,7 @@ export function drawCurves(canvas, histograms, beside) {
   }
   g.textAlign = 'center';
   let free = 0;
-  for (const [rarity, name] of [[1, 'least'], [2, 'p50'], [10, 'p90'], [100, 'p99'], [1e3, 'p99.9'], [1e4, 'p99.99'], [1e5, 'p99.999'], [1e6, 'p99.9999']]) {
+  for (const [rarity, name] of [[2, 'p50'], [10, 'p90'], [100, 'p99'], [1e3, 'p99.9'], [1e4, 'p99.99'], [1e5, 'p99.999'], [1e6, 'p99.9999']]) {
     if (rarity > rarest) break;
     stroke(g, [[x(rarity), HEAD], [x(rarity), height - FOOT]]);
     if (x(rarity) - 22 < free) continue;

@@ -23,6 +23,9 @@ export function share(part) {
   return `${percent >= 99.95 ? percent.toFixed(0) : percent >= 10 ? percent.toFixed(1) : percent >= 0.1 ? percent.toFixed(2) : percent.toFixed(3)} %`;
 }
 
+// round is share for round numbers.
+export const round = (part) => `${Number((100 * part).toPrecision(3))} %`;
+
 export function count(n) {
   if (n < 10_000) return String(Math.round(n));
   if (n < 1e6) return `${digits(n / 1e3)} k`;

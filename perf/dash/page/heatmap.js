@@ -59,7 +59,7 @@ export class Heatmap {
   #value(x, id) {
     let most = null;
     for (let i = this.columns[x][0]; i < this.columns[x][1]; i++) {
-      const c = this.samples[i].cores.find((one) => one.id === id);
+      const c = this.samples[i].core.get(id);
       const v = c ? this.metric.of(c, this.samples[i]) : null;
       if (v !== null && (most === null || v > most)) most = v;
     }
@@ -93,11 +93,10 @@ export class Heatmap {
 
   #choice(g, colour, step, bottom) {
     if (!this.chosen.length) return;
-    const at = (sample) => this.columns.findIndex(([from, to]) => {
+    const [first, last] = [this.chosen[0], this.chosen.at(-1)].map((sample) => {
       const i = this.samples.indexOf(sample);
-      return i >= from && i < to;
+      return this.columns.findIndex(([from, to]) => i >= from && i < to);
     });
-    const first = at(this.chosen[0]), last = at(this.chosen.at(-1));
     if (last < 0) return;
     g.strokeStyle = colour('accent');
     g.lineWidth = 3;
@@ -168,12 +167,12 @@ export class Heatmap {
 export function legend(canvas, metric) {
   const { g, width } = fit(canvas, 30);
   const shade = ramp(), colour = ink();
-  const right = Math.min(width, 340) - 24;
-  for (let x = 0; x < right; x++) {
-    g.fillStyle = shade(x / right);
-    g.fillRect(12 + x, 2, 1, 9);
+  const side = 26, length = Math.min(width, 380) - 2 * side;
+  for (let x = 0; x < length; x++) {
+    g.fillStyle = shade(x / length);
+    g.fillRect(side + x, 2, 1.5, 9);
   }
   g.fillStyle = colour('soft');
   g.textAlign = 'center';
-  for (const tick of metric.ticks) g.fillText(metric.write(tick), 12 + level(metric, tick) * right, 21);
+  for (const tick of metric.ticks) g.fillText(metric.tick(tick), side + level(metric, tick) * length, 22);
 }

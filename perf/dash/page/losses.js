@@ -21,6 +21,7 @@ export const PARTS = [
 
 // weigh notes for each core of a sample what it lost, in ns, and to which parts; those that are not measured are null.
 export function weigh(sample) {
+  sample.core = new Map(sample.cores.map((c) => [c.id, c])); // by number
   for (const c of sample.cores) {
     const cost = sample.about.cost;
     c.parts = PARTS.map((p) => {

@@ -17,6 +17,7 @@ const MOST_OPEN = 4; // recordings, beside what is live
 const live = new Recording('live');
 const recordings = [live];
 const panes = { main: null, beside: null };
+let connection = null;
 const view = { range: 300e9, metric: METRICS[0], core: null, state: { phase: 'connecting', why: '' } };
 
 function start() {
@@ -48,12 +49,10 @@ function start() {
   show(0);
 }
 
-const connection = {};
-
 // connect keeps the live recording fed.
 function connect() {
   const has = () => (live.last ? new URLSearchParams({ run: live.last.about.run, after: live.last.seq }) : '');
-  const c = new Connection(has, {
+  connection = new Connection(has, {
     message: (value, size) => {
       try {
         live.add(value, size);
@@ -67,7 +66,6 @@ function connect() {
       showState();
     },
   });
-  connection.now = () => c.now();
   setInterval(() => view.state.phase === 'waiting' && showState(), 500);
 }
 
@@ -77,7 +75,7 @@ function showState() {
   const seen = last ? ` What is shown of it is from ${clock(last.time)}.` : '';
   $('state').className = `state state-${phase}`;
   $('state').textContent = { live: 'live', connecting: 'connecting…', waiting: 'server gone', refused: 'token needed' }[phase];
-  const wait = Math.max(Math.ceil((at - Date.now()) / 1000), 0);
+  const wait = Math.max(Math.ceil((at - performance.now()) / 1000), 0);
   const text = { live: '', connecting: why && `Trying again now: ${why}.${seen}`, waiting: `The server is gone: ${why}. Trying again in ${wait} s.${seen}`, refused: 'The server asks for a token.' }[phase];
   $('trouble-text').textContent = text;
   $('trouble').hidden = !text;
@@ -111,7 +109,7 @@ function draw() {
   $('preemptors').replaceChildren(preemptors(main.summary, view.core));
   $('interrupts').replaceChildren(interrupts(main.summary, view.core));
   $('gaps').replaceChildren(gaps(main.summary));
-  $('health').replaceChildren(health(about, panes.main.recording.last));
+  $('health').replaceChildren(health(panes.main.recording));
   $('difference').replaceChildren(...(other ? [difference(main.summary, other.summary)] : []));
   for (const e of document.querySelectorAll('.comparing')) e.hidden = !other;
   $('now').hidden = !panes.main.chosen && !panes.main.paused;

@@ -2,10 +2,10 @@
 
 import { PARTS } from './losses.js';
 import { Histogram } from './histogram.js';
-import { duration, share } from './format.js';
+import { duration, round, share } from './format.js';
 
-const shares = { low: 0.0001, high: 1, ticks: [0.0001, 0.001, 0.01, 0.1, 1], write: share };
-const times = { low: 1e3, high: 1e8, ticks: [1e3, 1e4, 1e5, 1e6, 1e7, 1e8], write: duration };
+const shares = { low: 0.0001, high: 1, ticks: [0.0001, 0.001, 0.01, 0.1, 1], write: share, tick: round };
+const times = { low: 1e3, high: 1e8, ticks: [1e3, 1e4, 1e5, 1e6, 1e7, 1e8], write: duration, tick: (ns) => duration(ns).replace(/\.0+ /, ' ') };
 
 // wakes returns the 99th percentile of the waits after a wake. It is kept, as it takes a while.
 function wakes(c) {

@@ -2,11 +2,11 @@
 
 import { ceiling, columns, fit, ink } from './canvas.js';
 import { PARTS } from './losses.js';
-import { element, share } from './format.js';
+import { element, round, share } from './format.js';
 import { LEFT } from './heatmap.js';
 
 const MOST = 8; // cores that are drawn
-const ROW = 74, BETWEEN = 14;
+const ROW = 84, BETWEEN = 16;
 
 // busiest returns those cores of a summary that lost most, by their numbers.
 export function busiest(summary) {
@@ -31,7 +31,7 @@ export function drawStolen(canvas, samples, cores) {
       g.stroke();
     }
     g.fillStyle = colour('soft');
-    g.fillText(share(top), LEFT - 8, y(top) + 5);
+    g.fillText(round(top), LEFT - 8, y(top) + 5);
     g.fillStyle = colour('text');
     g.fillText(`core ${id}`, LEFT - 8, y(top / 2));
     stacks[row].forEach((parts, x) => {
@@ -52,7 +52,7 @@ export function drawStolen(canvas, samples, cores) {
 function stack(samples, from, to, id) {
   let most = null, at = null;
   for (let i = from; i < to; i++) {
-    const c = samples[i].cores.find((one) => one.id === id);
+    const c = samples[i].core.get(id);
     if (c && (!most || c.lost / samples[i].span > most.lost / at.span)) [most, at] = [c, samples[i]];
   }
   return most ? most.parts.map((ns) => (ns ?? 0) / at.span) : PARTS.map(() => 0);

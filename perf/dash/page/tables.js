@@ -1,9 +1,9 @@
 // What is told in tables: who ran instead, which interrupts came, what is measured at all.
 
 import { threadName, PARTS } from './losses.js';
-import { count, duration, element, share, table } from './format.js';
+import { bytes, clock, count, day, duration, element, share, table } from './format.js';
 
-const ROWS = 12;
+const ROWS = 10;
 
 // meter is a bar beside a figure; the figure says the same.
 function meter(part, text) {
@@ -42,13 +42,20 @@ const WHAT = {
 };
 
 // health lists the groups of probes, with why some do not count, and what else is not as it should be.
-export function health(about, last) {
+export function health(recording) {
+  const { about, last } = recording;
   const groups = element('ul', { class: 'groups' }, ...about.status.map((s) => {
     const [sign, state] = STATES[s.state] ?? ['?', s.state];
-    return element('li', { class: `state-${s.state}` }, element('b', {}, element('span', { class: 'sign', 'aria-hidden': 'true' }, sign), s.group),
-      element('span', {}, `${WHAT[s.group] ?? ''} — ${state}`));
+    return element('li', { class: `state-${s.state}` }, element('b', {}, element('span', { class: 'sign', role: 'img', 'aria-label': state }, sign), s.group),
+      element('span', {}, `${WHAT[s.group] ?? ''}${s.state === 'active' ? '' : `: ${state}`}`));
   }));
-  return element('div', {}, groups, ...notes(about, last).map(note));
+  return element('div', {}, groups, ...notes(about, last).map(note), note(kept(recording)));
+}
+
+// kept says how much there is.
+function kept({ samples, bytes: size, about, forgot }) {
+  if (!samples.length) return 'No samples yet.';
+  return `${samples.length} samples of ${duration(about.interval)} are here, ${bytes(size)}, since ${day(samples[0].time)} ${clock(samples[0].time)}${forgot ? '; older ones are forgotten' : ''}.`;
 }
 
 // refusals returns groups that were refused, those of one reason together: [[reason, groups]].
@@ -69,7 +76,7 @@ function notes(about, last) {
   }
   for (const l of last?.lost ?? []) out.push(`${l.group}: ${count(l.n)} events came in the middle of another one and were not counted.`);
   if (last?.drops) out.push(`${last.drops} viewers that did not read were dropped, the last: ${last.dropped.join(', ')}.`);
-  if (last?.viewers) out.push(last.viewers === 1 ? 'Nobody else looks.' : `${last.viewers} pages look.`);
+  if (last?.viewers > 1) out.push(`${last.viewers} pages look at this.`);
   return out;
 }
 
