@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corechan/corechan/engine/watch"
 	"github.com/corechan/corechan/perf"
 	"github.com/corechan/corechan/perf/dash"
 	"github.com/corechan/corechan/perf/probe"
@@ -81,8 +82,10 @@ func (c *dashCmd) Run(a *app) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(a.stderr, nil))
+	watcher := watch.New()
+	defer watcher.Close()
 	d, err := dash.New(dash.Config{
-		Probe: p, Follows: c.follows(), InterruptCost: probing.InterruptCost, Interval: c.Interval, Keep: c.Keep, Token: token, Hosts: c.Host, Logger: log,
+		Watcher: watcher, PIDs: c.Pid, Probe: p, Follows: c.follows(), InterruptCost: probing.InterruptCost, Interval: c.Interval, Keep: c.Keep, Token: token, Hosts: c.Host, Logger: log,
 	})
 	if err != nil {
 		return err

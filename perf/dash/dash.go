@@ -16,6 +16,7 @@ import (
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/engine/codec"
 	jsoncodec "github.com/corechan/corechan/engine/codec/json"
+	"github.com/corechan/corechan/engine/watch"
 	"github.com/corechan/corechan/perf/probe"
 	"github.com/corechan/corechan/ring"
 	"github.com/corechan/corechan/transports/ws"
@@ -43,6 +44,10 @@ type Config struct {
 	InterruptCost time.Duration
 	// Pollers are those of this process whose gaps are shown.
 	Pollers []Poller
+	// Watcher, if there is one, looks at the sessions and channels of this machine's processes, at most once a second; of PIDs only, if
+	// there are any. It stays the caller's.
+	Watcher *watch.Watcher
+	PIDs    []int
 	// Interval is how long a sample counts, MinInterval to MaxInterval; 0 means 1 s.
 	Interval time.Duration
 	// Keep is how far back one can look, MaxKept samples and MaxKeptBytes at most; 0 means 15 minutes,
@@ -103,8 +108,9 @@ type Dash struct {
 
 	ctx     context.Context
 	end     context.CancelFunc
-	sampler sync.WaitGroup
+	workers sync.WaitGroup
 	take    taker
+	looker  looker
 	closed  atomic.Bool
 }
 
@@ -132,7 +138,7 @@ func start(c Config, status []probe.Status, take taker) (*Dash, error) {
 		return nil, err
 	}
 	eng, err := engine.New(engine.Config{
-		Codecs: []codec.Codec{jsoncodec.Codec{}}, Codec: jsoncodec.Codec{}, Wait: engine.Block, Logger: c.Logger,
+		Codecs: []codec.Codec{jsoncodec.Codec{}}, Codec: jsoncodec.Codec{}, Wait: engine.Block, Logger: c.Logger, Hidden: true,
 		Limits: engine.Limits{Sessions: MaxViewers, Channels: 4, Unclaimed: 1, References: 1, Lanes: 1, Window: 4 << 10},
 	})
 	if err != nil {
@@ -145,7 +151,11 @@ func start(c Config, status []probe.Status, take taker) (*Dash, error) {
 	d.about = describe(&c, status, d.began)
 	d.ctx, d.end = context.WithCancel(context.Background())
 	d.sessions = ws.Handler(d.view, &ws.Options{Engine: eng, Ring: ring.Options{Capacity: 2 * sampleSize}})
-	d.sampler.Go(d.sample)
+	d.workers.Go(d.sample)
+	if c.Watcher != nil {
+		d.looker.look, d.looker.pids = c.Watcher.Look, c.PIDs
+		d.workers.Go(func() { d.looker.run(d.ctx, c.Interval) })
+	}
 	return d, nil
 }
 
@@ -166,7 +176,7 @@ func (d *Dash) Close() error {
 		return os.ErrClosed
 	}
 	d.end()
-	d.sampler.Wait()
+	d.workers.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return d.engine.Shutdown(ctx)

@@ -47,7 +47,9 @@ type Sample struct {
 	Ended []int `json:"ended,omitempty"`
 	// Trouble is what could not be read, in words.
 	Trouble []string `json:"trouble,omitempty"`
-	Viewers int      `json:"viewers"`
+	// Look is what the engines of this machine's processes hold and do, as of the last look; nil if there was none in the interval.
+	Look    *Look `json:"look,omitempty"`
+	Viewers int   `json:"viewers"`
 	// Dropped are viewers that did not read, the last ones, and Drops is how many there were in all.
 	Dropped []string `json:"dropped,omitempty"`
 	Drops   uint64   `json:"drops,omitempty"`

@@ -58,9 +58,16 @@ func (d *Dash) sample() {
 
 func (d *Dash) sampleOnce() {
 	take, err := d.take()
+	look, trouble := d.looker.take()
 	if err == nil {
 		var b []byte
-		b, err = encode(func(grain uint64) *Sample { return d.number(take(grain)) })
+		b, err = encode(func(grain uint64) *Sample {
+			s := d.number(take(grain))
+			if s.Look = look; trouble != nil {
+				s.Trouble = append(s.Trouble, trouble.Error())
+			}
+			return s
+		})
 		if err == nil {
 			d.history.add(b)
 			return

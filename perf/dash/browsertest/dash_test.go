@@ -2,9 +2,11 @@ package browsertest
 
 import (
 	"fmt"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -144,4 +146,23 @@ func TestThePageWorksByKeys(t *testing.T) {
 		!e.getAttribute('aria-label') && !e.labels?.length && e.type !== 'file').map((e) => e.outerHTML).join()`); got != "" {
 		t.Error("without a name:", got)
 	}
+}
+
+// TestSessionsAndChannelsAreShown has two processes that talk.
+func TestSessionsAndChannelsAreShown(t *testing.T) {
+	talk := exec.Command(built.corechan, "perf", "pingpong", "--wait", "block", "--seconds", "120", "--json")
+	talk.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it starts another one
+	if err := talk.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-talk.Process.Pid, syscall.SIGKILL)
+		_ = talk.Wait()
+	})
+	s := startServer(t, freeAddr(), nil, "--interval", "250ms", "--groups", "steal,runtime", "--pid", strconv.Itoa(talk.Process.Pid))
+	b := openTab(t)
+	b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(s.url))
+	b.says("sessions", "corechan "+strconv.Itoa(talk.Process.Pid), "shm", "process ", "KiB", "→ ", "← ")
+	b.settle()
+	b.shoot("dash-sessions")
 }

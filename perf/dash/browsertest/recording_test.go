@@ -94,8 +94,10 @@ func about() message {
 func sample(seq int, timeMs int64) message {
 	return message{
 		"kind": "sample", "seq": seq, "at_ns": seq * 1e9, "time_ms": timeMs, "span_ns": 1e9,
-		"cores": []any{message{"id": 3, "steal_ns": 5e8, "by": []any{message{"tid": 1, "pid": 1, "name": "<img src=x onerror=alert(1)>\u202e", "n": 1, "ns": 4e8}},
-			"waits": message{"preempted": message{"n": 1, "sum": 6e8, "max": 6e8, "b": []int{800, 1}}}}},
+		"cores": []any{message{
+			"id": 3, "steal_ns": 5e8, "by": []any{message{"tid": 1, "pid": 1, "name": "<img src=x onerror=alert(1)>\u202e", "n": 1, "ns": 4e8}},
+			"waits": message{"preempted": message{"n": 1, "sum": 6e8, "max": 6e8, "b": []int{800, 1}}},
+		}},
 	}
 }
 
@@ -105,7 +107,9 @@ func TestAFileThatIsNoRecordingIsRefusedAndSaysWhy(t *testing.T) {
 	b.do(chromedp.Navigate(s.url))
 	b.says("state", "live")
 	with := func(m message, key string, v any) message { m[key] = v; return m }
-	core := func(key string, v any) message { return with(sample(1, 1e12), "cores", []any{message{"id": 0, key: v}}) }
+	core := func(key string, v any) message {
+		return with(sample(1, 1e12), "cores", []any{message{"id": 0, key: v}})
+	}
 	for i, test := range []struct{ content, says string }{
 		{"", "it has no samples"},
 		{"hello", "line 1: "},

@@ -5,7 +5,7 @@ export const VERSION = 1;
 export const WAITS = ['doorbell', 'woken', 'preempted', 'stopped'];
 export const BUCKETS = 1024;
 
-const MOST = { cores: 1024, list: 64, text: 2000, name: 255, processes: 64, channels: 1024 };
+const MOST = { cores: 1024, list: 64, text: 2000, name: 255, engines: 64, sessions: 256, channels: 1024 };
 
 const fail = (where, what) => {
   throw new Error(`${where} is ${what}`);
@@ -99,7 +99,38 @@ function sample(v) {
     lost: Object.entries(lost).slice(0, MOST.list).map(([group, n]) => ({ group: text(group, 'lost', MOST.name), n: number(n, `lost.${group}`) })),
     ended: list(v.ended, 'ended', MOST.list, number), trouble: list(v.trouble, 'trouble', MOST.list, text),
     viewers: number(v.viewers ?? 0, 'viewers'), dropped: list(v.dropped, 'dropped', MOST.list, text), drops: number(v.drops ?? 0, 'drops'),
+    look: maybe(v.look, 'look', look),
     source: v,
+  };
+}
+
+// flat takes an object's fields by what they are to be: {name: function}.
+const flat = (v, where, fields) => Object.fromEntries(Object.entries(fields).map(([name, f]) => [name, f(object(v, where)[name], `${where}.${name}`)]));
+
+const label = (v, where) => text(v ?? '', where, MOST.name);
+const figure = (v, where) => number(v ?? 0, where);
+const yes = (v) => v === true;
+const credit = (v, where) => (v === -1 ? -1 : number(v, where));
+
+const ENGINE = { name: label, pid: figure, command: label, sessions: figure, channels: figure, trouble: (v, where) => text(v ?? '', where) };
+const SESSION = {
+  engine: label, id: figure, transport: label, dialer: yes, addr: (v, where) => text(v ?? '', where), peer_pid: figure, channels: figure,
+  frames_sent: figure, frames_received: figure, bytes_sent: figure, bytes_received: figure, full_ring: figure, full_ring_ns: figure, no_credit: figure,
+  no_credit_ns: figure, sleeps: figure, rings: figure, send_queue: figure, send_ring: figure, receive_queue: figure, receive_ring: figure,
+};
+const CHANNEL = {
+  engine: label, session: figure, id: figure, name: label, direction: label, lane: yes, queued: figure, queued_bytes: figure, credit, messages: figure, bytes: figure,
+};
+
+function look(v, where) {
+  const each = (fields) => (item, at) => flat(item, at, fields);
+  return {
+    span: number(object(v, where).span_ns, `${where}.span_ns`) || 1,
+    engines: list(v.engines, `${where}.engines`, MOST.engines, each(ENGINE)),
+    sessions: list(v.sessions, `${where}.sessions`, MOST.sessions, each(SESSION)),
+    channels: list(v.channels, `${where}.channels`, MOST.channels, each(CHANNEL)),
+    moreEngines: figure(v.more_engines, `${where}.more_engines`), moreSessions: figure(v.more_sessions, `${where}.more_sessions`),
+    moreChannels: figure(v.more_channels, `${where}.more_channels`),
   };
 }
 

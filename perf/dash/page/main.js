@@ -9,6 +9,7 @@ import { curvesTable, drawCurves, gather } from './curves.js';
 import { difference, gaps, health, interrupts, preemptors, refusals } from './tables.js';
 import { largest, verdict } from './losses.js';
 import { clock, element, share } from './format.js';
+import { sessions } from './sessions.js';
 import { startTheme } from './theme.js';
 
 const $ = (id) => document.getElementById(id);
@@ -108,6 +109,7 @@ function draw() {
   $('curves-table').replaceChildren(curvesTable(histograms, faint, (s, which) => element('span', {}, element('span', { class: `swatch series-${s.key}`, 'aria-hidden': 'true' }), s.name + which)));
   $('preemptors').replaceChildren(preemptors(main.summary, view.core));
   $('interrupts').replaceChildren(interrupts(main.summary, view.core));
+  $('sessions').replaceChildren(...sessions(main.selection));
   $('gaps').replaceChildren(gaps(main.summary));
   $('health').replaceChildren(health(panes.main.recording));
   $('difference').replaceChildren(...(other ? [difference(main.summary, other.summary)] : []));
