@@ -25,6 +25,7 @@ type dashCmd struct {
 	probeFlags
 	Interval  time.Duration `default:"1s" placeholder:"DURATION" help:"How long each sample counts, 100ms to 1m. Default: 1s."`
 	Keep      time.Duration `placeholder:"DURATION" help:"How far back one can look, 7200 samples at most. Default: 15m, or 7200 samples."`
+	Poll      string        `placeholder:"LIST" help:"Spin on these cores, to find gaps that nothing explains. Takes all of a core that nobody else does: for cores that are to be quiet."`
 	Listen    string        `default:"127.0.0.1:7070" placeholder:"HOST:PORT" help:"Where the page is. Elsewhere than on this machine's loopback, --token-file is required. Port 0: any. Default: 127.0.0.1:7070."`
 	TokenFile string        `placeholder:"FILE" help:"A file with the token that viewers need, of 16 bytes or more, in its first line that has one."`
 	Host      []string      `placeholder:"NAME" help:"A name by which browsers may ask for the page, beside addresses and localhost. May be given more than once."`
@@ -78,6 +79,11 @@ func (c *dashCmd) Run(a *app) error {
 		return err
 	}
 	defer p.Close()
+	pollers, stop, err := c.pollers(a.ctx, probing.InterruptCost)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	if err := probe.DropCapabilities(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
@@ -85,7 +91,7 @@ func (c *dashCmd) Run(a *app) error {
 	watcher := watch.New()
 	defer watcher.Close()
 	d, err := dash.New(dash.Config{
-		Watcher: watcher, PIDs: c.Pid, Probe: p, Follows: c.follows(), InterruptCost: probing.InterruptCost, Interval: c.Interval, Keep: c.Keep, Token: token, Hosts: c.Host, Logger: log,
+		Watcher: watcher, PIDs: c.Pid, Probe: p, Pollers: pollers, Follows: c.follows(), InterruptCost: probing.InterruptCost, Interval: c.Interval, Keep: c.Keep, Token: token, Hosts: c.Host, Logger: log,
 	})
 	if err != nil {
 		return err

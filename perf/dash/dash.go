@@ -177,6 +177,7 @@ func (d *Dash) Close() error {
 	}
 	d.end()
 	d.workers.Wait()
+	d.viewers.close() // they tell their pages why, which Shutdown does not
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return d.engine.Shutdown(ctx)

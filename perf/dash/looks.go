@@ -41,6 +41,11 @@ type Engine struct {
 	Sessions int    `json:"sessions"`
 	Channels int    `json:"channels"`
 	Trouble  string `json:"trouble,omitempty"` // why it could not be read
+
+	// Of its process, by Go's runtime: what came since the look before.
+	Goroutines       uint64     `json:"goroutines,omitempty"`
+	SchedulerLatency *Histogram `json:"scheduler_latency,omitempty"`
+	GCPauses         *Histogram `json:"gc_pauses,omitempty"`
 }
 
 // Session is one of an engine. Its counters are what passed since the look before; package engine says what each means.
@@ -147,7 +152,14 @@ func (l *looker) reduce(engines []watch.Engine) *Look {
 			one.Sessions = len(s.Sessions) + int(s.MoreSessions)
 			look.MoreSessions += s.MoreSessions
 			look.MoreChannels += s.MoreChannels
-			was := before(l.was[e.Name])
+			past := l.was[e.Name]
+			if past == nil {
+				past = &engine.Snapshot{}
+			}
+			one.Goroutines = safe(s.Runtime.Goroutines)
+			one.SchedulerLatency = durations(s.Runtime.SchedulerLatency.Sub(past.Runtime.SchedulerLatency))
+			one.GCPauses = durations(s.Runtime.GCPauses.Sub(past.Runtime.GCPauses))
+			was := before(past)
 			for at := range s.Sessions {
 				one.Channels += len(s.Sessions[at].Channels)
 				look.add(e.Name, &s.Sessions[at], was[s.Sessions[at].ID])
@@ -173,13 +185,32 @@ func (l *looker) reduce(engines []watch.Engine) *Look {
 
 // before returns an engine's sessions by their numbers.
 func before(s *engine.Snapshot) map[uint64]*engine.SessionSnapshot {
-	all := make(map[uint64]*engine.SessionSnapshot)
-	if s != nil {
-		for i := range s.Sessions {
-			all[s.Sessions[i].ID] = &s.Sessions[i]
-		}
+	all := make(map[uint64]*engine.SessionSnapshot, len(s.Sessions))
+	for i := range s.Sessions {
+		all[s.Sessions[i].ID] = &s.Sessions[i]
 	}
 	return all
+}
+
+// durations puts the runtime's buckets into those of a Histogram, as exactly as they are. Its sum is an estimate.
+func durations(from engine.Durations) *Histogram {
+	h := &Histogram{Buckets: []uint64{}}
+	var sum float64
+	for _, b := range from {
+		high, n := min(max(b.High, 1), 1<<36), safe(b.Count)
+		h.Count = safe(h.Count + n)
+		h.Max = max(h.Max, high)
+		sum += float64(high) * float64(n)
+		bucket := bucketBelow(uint64(high))
+		switch last := len(h.Buckets) - 2; {
+		case last < 0 || h.Buckets[last] < bucket:
+			h.Buckets = append(h.Buckets, bucket, n)
+		default: // another process says it, and need not say it in order
+			h.Buckets[last+1] = safe(h.Buckets[last+1] + n)
+		}
+	}
+	h.Sum = time.Duration(min(sum, mostSafe))
+	return h
 }
 
 // add adds a session and its channels. was is nil for one that is new.

@@ -37,7 +37,7 @@ func looks(t *testing.T, pids []int, all ...[]watch.Engine) *Look {
 
 func TestALookSaysWhatPassedSinceTheLastOne(t *testing.T) {
 	look := looks(t, nil, []watch.Engine{one("a", 7, 1000, 0)}, []watch.Engine{one("a", 7, 1500, 64), one("b", 8, 9, 128)})
-	if look.Span <= 0 || len(look.Engines) != 2 || look.Engines[0] != (Engine{Name: "a", PID: 7, Command: "a", Sessions: 1, Channels: 1}) {
+	if look.Span <= 0 || len(look.Engines) != 2 || look.Engines[0].PID != 7 || look.Engines[0].Sessions != 1 || look.Engines[0].Channels != 1 || look.Engines[0].Command != "a" {
 		t.Errorf("%+v", look)
 	}
 	if s := look.Sessions; len(s) != 2 || s[0].Engine != "b" || s[0].SendQueue != 128 || s[1].FramesSent != 500 || s[1].BytesSent != 50_000 || s[0].FramesSent != 9 {
@@ -91,6 +91,16 @@ func TestALookIsBoundedAndKeepsTheFullest(t *testing.T) {
 	}
 }
 
+func TestALookHasWhatTheRuntimesOfProcessesSay(t *testing.T) {
+	a, b := one("a", 7, 1, 0), one("a", 7, 2, 0)
+	a.Snapshot.Runtime = engine.RuntimeSnapshot{Goroutines: 3, GCPauses: engine.Durations{{High: time.Millisecond, Count: 5}}}
+	b.Snapshot.Runtime = engine.RuntimeSnapshot{Goroutines: 4, GCPauses: engine.Durations{{High: time.Millisecond, Count: 7}, {High: time.Second, Count: 1}}}
+	e := looks(t, nil, []watch.Engine{a}, []watch.Engine{b}).Engines[0]
+	if e.Goroutines != 4 || e.GCPauses.Count != 3 || e.GCPauses.Max != time.Second || len(e.GCPauses.Buckets) != 4 || e.SchedulerLatency.Count != 0 {
+		t.Errorf("%+v %+v", e, e.GCPauses)
+	}
+}
+
 // TestWhatAProcessSaysNeedNotBeTrue: the page takes no numbers beyond 2^53.
 func TestWhatAProcessSaysNeedNotBeTrue(t *testing.T) {
 	mad := one("a", 7, math.MaxUint64, math.MaxUint64)
@@ -98,8 +108,13 @@ func TestWhatAProcessSaysNeedNotBeTrue(t *testing.T) {
 	c.Queued, c.Credit = -5, math.MaxInt64
 	back := one("a", 7, 1, 0)
 	back.Snapshot.Sessions[0].FullRingTime = -time.Hour
+	mad.Snapshot.Runtime.Goroutines = math.MaxUint64
+	mad.Snapshot.Runtime.GCPauses = engine.Durations{{High: math.MaxInt64, Count: math.MaxUint64}, {High: -5, Count: math.MaxUint64}, {High: 7, Count: 1}}
 	for _, order := range [][][]watch.Engine{{nil, {mad}}, {{mad}, {back}}, {{back}, {mad}}} {
 		look := looks(t, nil, order...)
+		if e := look.Engines[0]; e.Goroutines > 1<<53 || e.GCPauses.Sum < 0 || e.GCPauses.Sum > 1<<53 || e.GCPauses.Count > 1<<53 || len(e.GCPauses.Buckets) > 2 {
+			t.Errorf("%+v", e.GCPauses)
+		}
 		s, c := look.Sessions[0], look.Channels[0]
 		for _, v := range []uint64{s.ID, s.SendQueue, s.SendRing, s.FramesSent, s.BytesSent, c.Messages, c.Bytes, uint64(c.Credit + 1), uint64(c.Queued)} {
 			if v > 1<<53 {

@@ -8,15 +8,15 @@ import (
 )
 
 // reduce makes what is shown of what was counted in an interval. grain is how coarse its histograms are.
-func reduce(d *probe.Snapshot, pollers []Poller, gaps []probe.Histogram, grain uint64) *Sample {
+func reduce(d *probe.Snapshot, polled []polled, grain uint64) *Sample {
 	s := &Sample{Kind: "sample", Time: d.Time.UnixMilli(), Span: d.Span, Cores: make([]Core, 0, len(d.Cores)), Ended: d.Ended}
 	for i := range d.Cores {
 		c := reduceCore(&d.Cores[i], grain)
-		for at := range pollers {
-			if pollers[at].Core == c.ID {
-				c.Gaps = histogram(&gaps[at], grain)
-				if pollers[at].Explained {
-					c.Unexplained = new(probe.Unexplained(&gaps[at], &d.Cores[i]))
+		for at := range polled {
+			if p := &polled[at]; p.core == c.ID {
+				c.Gaps = histogram(&p.gaps, grain)
+				if p.known != nil {
+					c.Unexplained = new(probe.Unexplained(&p.gaps, p.known))
 				}
 			}
 		}
@@ -93,13 +93,4 @@ func bucketBelow(high uint64) uint64 {
 	}
 	e := uint64(bits.Len64(ns) - 1)
 	return (e-subBits+1)<<subBits + ns>>(e-subBits)&(1<<subBits-1)
-}
-
-// Poller is a thread of this process that polls on a core, and ticks.
-type Poller struct {
-	Core int
-	Gaps *probe.Gaps
-	// Explained says that the Probe follows the poller's process and only pinned threads, and that the poller alone is pinned to the core:
-	// only then what the probes know can be taken away from the gaps.
-	Explained bool
 }

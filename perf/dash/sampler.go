@@ -9,19 +9,9 @@ import (
 
 // fromProbe takes samples of a Probe: of what came since the one before.
 func fromProbe(c *Config, before *probe.Snapshot) taker {
-	pollers := c.Pollers
-	were := make([]probe.Histogram, len(pollers))
-	for i, p := range pollers {
-		were[i] = *p.Gaps.Snapshot()
-	}
+	ask := poll(c.Pollers)
 	return func() (func(uint64) *Sample, error) {
-		gaps := make([]probe.Histogram, len(pollers))
-		for i, p := range pollers {
-			now := *p.Gaps.Snapshot()
-			gaps[i] = now
-			gaps[i].Sub(&were[i])
-			were[i] = now
-		}
+		polled := ask()
 		after, err := c.Probe.Snapshot()
 		if err != nil {
 			return nil, err
@@ -35,7 +25,7 @@ func fromProbe(c *Config, before *probe.Snapshot) taker {
 			}
 		}
 		return func(grain uint64) *Sample {
-			s := reduce(d, pollers, gaps, grain)
+			s := reduce(d, polled, grain)
 			s.Lost = lost
 			return s
 		}, nil

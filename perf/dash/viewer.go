@@ -28,18 +28,35 @@ type viewers struct {
 	count   int
 	drops   uint64
 	dropped []string
+	closed  bool
+	all     sync.WaitGroup
 }
 
-func (v *viewers) enter() {
+// enter reports whether one more may look; if so, it leaves.
+func (v *viewers) enter() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.closed {
+		return false
+	}
 	v.count++
+	v.all.Add(1)
+	return true
 }
 
 func (v *viewers) leave() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.count--
+	v.all.Done()
+}
+
+// close lets nobody in any more, and waits until all have left.
+func (v *viewers) close() {
+	v.mu.Lock()
+	v.closed = true
+	v.mu.Unlock()
+	v.all.Wait()
 }
 
 func (v *viewers) drop(name string) {
@@ -63,7 +80,9 @@ var errSlow = errors.New("viewer reads nothing")
 
 // view serves one session: all that is kept and that its page does not have, then each sample as it is taken.
 func (d *Dash) view(_ context.Context, s *engine.Session) {
-	d.viewers.enter()
+	if !d.viewers.enter() {
+		return
+	}
 	defer d.viewers.leave()
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()

@@ -112,7 +112,10 @@ const figure = (v, where) => number(v ?? 0, where);
 const yes = (v) => v === true;
 const credit = (v, where) => (v === -1 ? -1 : number(v, where));
 
-const ENGINE = { name: label, pid: figure, command: label, sessions: figure, channels: figure, trouble: (v, where) => text(v ?? '', where) };
+const ENGINE = {
+  name: label, pid: figure, command: label, sessions: figure, channels: figure, trouble: (v, where) => text(v ?? '', where),
+  goroutines: figure, scheduler_latency: (v, where) => maybe(v, where, histogram), gc_pauses: (v, where) => maybe(v, where, histogram),
+};
 const SESSION = {
   engine: label, id: figure, transport: label, dialer: yes, addr: (v, where) => text(v ?? '', where), peer_pid: figure, channels: figure,
   frames_sent: figure, frames_received: figure, bytes_sent: figure, bytes_received: figure, full_ring: figure, full_ring_ns: figure, no_credit: figure,

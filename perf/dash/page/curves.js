@@ -4,7 +4,7 @@ import { fit, ink } from './canvas.js';
 import { Histogram } from './histogram.js';
 import { count, duration, table } from './format.js';
 
-const HEIGHT = 300, FOOT = 36, HEAD = 10, SIDE = 58, RIGHT = 12;
+const HEIGHT = 300, FOOT = 36, HEAD = 10, SIDE = 58, RIGHT = 26;
 
 // What is drawn: what it is called, its colour and its dashes, so that colour is not all that tells them apart.
 const SERIES = [
@@ -108,5 +108,6 @@ export function curvesTable(histograms, beside, key) {
       rows.push([name, count(h.n), ...[0.5, 0.99, 0.999].map((q) => duration(h.quantile(q))), duration(h.max)]);
     }
   }
+  if (!rows.length) return '';
   return table('The same as figures', ['', 'times>', 'p50>', 'p99>', 'p99.9>', 'longest>'], rows);
 }

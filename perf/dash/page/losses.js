@@ -113,9 +113,10 @@ export function verdict(cores, when) {
   }
   const most = to.ns / worst.lost;
   const amount = part > 1.005 ? `*${duration(worst.lost)} of its threads’ time*` : `*${share(part)} of its time*`;
-  let headline = `*Core ${worst.id}* lost ${amount} ${when}, ${most > 0.995 ? 'all' : most > 0.9 ? 'nearly all' : 'most'} of it to *${to.part.words}*`;
-  if (to.part.key === 'preempted' && worst.by[0]) headline += `: *${threadName(worst.by[0])}* took ${share(worst.by[0].ns / worst.span)}`;
-  headline += most > 0.9 ? '.' : ` (${share(to.ns / worst.span)}).`;
+  const how = most > 0.995 ? 'all of it' : most > 0.9 ? 'nearly all of it' : `most of it (${share(most)})`;
+  let headline = `*Core ${worst.id}* lost ${amount} ${when}, ${how} to *${to.part.words}*`;
+  if (to.part.key === 'preempted' && worst.by[0]) headline += `: *${threadName(worst.by[0])}* took ${share(worst.by[0].ns / worst.span)} of the core`;
+  headline += '.';
   const n = interrupts(worst, to.part);
   if (n) details.push(n);
   const others = cores.filter((c) => c !== worst && c.lost / c.span >= 0.0005).sort((a, b) => b.lost / b.span - a.lost / a.span).slice(0, 3);

@@ -2,7 +2,7 @@
 
 import { Connection } from './connection.js';
 import { Recording, open } from './store.js';
-import { METRICS } from './metrics.js';
+import { METRICS, scaled } from './metrics.js';
 import { Pane } from './pane.js';
 import { legend } from './heatmap.js';
 import { curvesTable, drawCurves, gather } from './curves.js';
@@ -98,9 +98,10 @@ function redraw() {
 function draw() {
   const about = panes.main.recording?.about;
   if (!about) return;
-  const main = panes.main.draw(view.range, view.metric);
-  const other = panes.beside.recording ? panes.beside.draw(view.range, view.metric) : null;
-  legend($('legend'), view.metric);
+  const shown = [panes.main, panes.beside].filter((p) => p.recording);
+  const metric = scaled(view.metric, shown.flatMap((p) => p.visible(view.range)));
+  const [main, other] = shown.map((p) => p.draw(view.range, metric));
+  legend($('legend'), metric);
   $('follows').textContent = `${about.follows} on ${about.host}, Linux ${about.kernel}`;
   showVerdict(main, other);
   showCores(main.summary);
@@ -116,7 +117,7 @@ function draw() {
   for (const e of document.querySelectorAll('.comparing')) e.hidden = !other;
   $('now').hidden = !panes.main.chosen && !panes.main.paused;
   $('missing').hidden = !refusals(about).length;
-  $('missing').replaceChildren(...refusals(about).map(([why, groups]) => element('p', {}, element('b', {}, `Not measured: ${groups.join(', ')}. `), `${why}.`)));
+  $('missing').replaceChildren(...refusals(about).map(([why, groups]) => element('p', {}, element('b', {}, `Not measured: ${groups.join(', ')}: `), `${why}.`)));
 }
 
 // emphasize makes elements of a text in which what is important stands between *.

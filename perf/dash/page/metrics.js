@@ -5,6 +5,7 @@ import { Histogram } from './histogram.js';
 import { duration, round, share } from './format.js';
 
 const shares = { low: 0.0001, high: 1, ticks: [0.0001, 0.001, 0.01, 0.1, 1], write: share, tick: round };
+const wide = { high: 10, ticks: [0.0001, 0.001, 0.01, 0.1, 1, 10] };
 const times = { low: 1e3, high: 1e8, ticks: [1e3, 1e4, 1e5, 1e6, 1e7, 1e8], write: duration, tick: (ns) => duration(ns).replace(/\.0+ /, ' ') };
 
 // wakes returns the 99th percentile of the waits after a wake. It is kept, as it takes a while.
@@ -26,6 +27,12 @@ export const METRICS = [
   })),
   { key: 'unexplained', name: 'Gaps that nothing explains', of: (c, s) => (c.unexplained === null ? null : c.unexplained / s.span), ...shares },
 ];
+
+// scaled returns the metric with a scale that has room for the samples: of several threads on a core, shares can be more than all.
+export function scaled(metric, samples) {
+  if (metric.write !== share) return metric;
+  return samples.some((s) => s.cores.some((c) => metric.of(c, s) > 1.2)) ? { ...metric, ...wide } : metric;
+}
 
 // level is where on the scale a value is, from 0 to 1. The scale is logarithmic.
 export const level = (metric, v) => (v <= 0 ? 0 : Math.log(v / metric.low) / Math.log(metric.high / metric.low));

@@ -1,6 +1,7 @@
 // Sessions and channels of this machine's processes: what passes, and what waits.
 
-import { bytes, count, element, printable, share, table } from './format.js';
+import { Histogram } from './histogram.js';
+import { bytes, count, duration, element, printable, share, table } from './format.js';
 import { note } from './tables.js';
 
 const ROWS = 12;
@@ -35,7 +36,7 @@ export function sessions(selection) {
   const open = sum(looks, 'sessions', (s) => `${s.engine} ${s.id}`, PASSED, ['send_queue', 'receive_queue']);
   const channels = sum(looks, 'channels', (c) => `${c.engine} ${c.session} ${c.id} ${c.direction}`, ['messages', 'bytes'], ['queued', 'queued_bytes']);
   const troubled = [...engines.values()].filter((e) => e.trouble).map((e) => note(`${owner(e.name)} could not be read: ${e.trouble}.`));
-  return [sessionTable(open, owner, last), channelTable(channels, owner, last), ...troubled];
+  return [engineTable(looks, owner), sessionTable(open, owner, last), channelTable(channels, owner, last), ...troubled];
 }
 
 const rate = (n, span) => count(n / (span / 1e9));
@@ -46,6 +47,18 @@ function fill(now, most, room) {
   const bar = element('span', { class: 'meter', 'aria-hidden': 'true' }, element('span', {}));
   bar.firstChild.style.width = `${room ? Math.min((100 * most) / room, 100) : 0}%`;
   return element('span', { class: 'metered' }, bar, most > now ? `${bytes(now)}, at most ${bytes(most)}` : bytes(now));
+}
+
+// engineTable is what there is in each process, and how long its own scheduler and collector let it wait.
+function engineTable(looks, owner) {
+  const all = new Map();
+  for (const e of looks.flatMap((l) => l.engines)) {
+    const was = all.get(e.name) ?? { scheduler: new Histogram(), gc: new Histogram() };
+    all.set(e.name, { ...e, scheduler: was.scheduler.add(e.scheduler_latency), gc: was.gc.add(e.gc_pauses) });
+  }
+  const told = (h) => (h.n ? `${duration(h.quantile(0.99))}, at most ${duration(h.max)}` : '–');
+  const rows = [...all.values()].slice(0, ROWS).map((e) => [owner(e.name), count(e.sessions), count(e.channels), count(e.goroutines), told(e.scheduler), count(e.gc.n), told(e.gc)]);
+  return table('', ['process', 'sessions>', 'channels>', 'goroutines>', 'goroutines waited to run: p99>', 'pauses by the collector>', 'how long: p99>'], rows);
 }
 
 function sessionTable(all, owner, last) {

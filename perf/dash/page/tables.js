@@ -83,12 +83,14 @@ function notes(about, last) {
 // gaps says what pollers noticed themselves, and how much of it the probes do not explain.
 export function gaps(summary) {
   const cores = summary.filter((c) => c.gaps);
-  if (!cores.length) return note('No poller of this process tells its gaps. A program that mounts the dashboard itself can give its own (dash.Poller).');
-  return table('', ['core>', 'gaps>', 'time>', 'p99>', 'longest>', 'unexplained>'], cores.map((c) => [
+  if (!cores.length) return note('No poller of this process tells its gaps. corechan dash --poll CORES spins on cores to find them; a program that mounts the dashboard itself gives its own (dash.Poller).');
+  return table('', ['core>', 'gaps>', 'time>', 'p99>', 'longest>', 'unexplained>', 'steal>'], cores.map((c) => [
     String(c.id), count(c.gaps.n), duration(c.gaps.sum), duration(c.gaps.quantile(0.99)), duration(c.gaps.max),
-    c.unexplained === null ? 'not known' : `${duration(c.unexplained)} (${share(c.unexplained / c.span)})`,
+    c.unexplained === null ? 'not known' : `${duration(c.unexplained)} (${share(c.unexplained / c.span)})`, steal(c),
   ]));
 }
+
+const steal = (c) => (c.parts.at(-1) === null ? 'not known' : share(c.parts.at(-1) / c.span));
 
 // difference says what each core lost in two summaries, and how they differ.
 export function difference(here, there) {
@@ -100,7 +102,7 @@ export function difference(here, there) {
       const [x, y] = [a, b].map((c) => (c ? f(c) : null));
       if (!x && !y) return;
       const told = (v) => (v === null ? 'not measured' : write(v));
-      rows.push([`core ${id}`, name, told(x), told(y), x === null || y === null ? '' : sub(x, y)]);
+      rows.push([rows.some((r) => r[0] === `core ${id}`) ? '' : `core ${id}`, name, told(x), told(y), x === null || y === null ? '' : sub(x, y)]);
     };
     const points = (x, y) => `${x >= y ? '+' : '−'}${digitsOf(Math.abs(x - y) * 100)} points`;
     const times = (x, y) => (x && y ? `× ${digitsOf(x / y)}` : '');
