@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -62,14 +63,25 @@ func (c *dashCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	log := slog.New(slog.NewTextHandler(a.stderr, nil))
+	config := dash.Config{Interval: c.Interval, Keep: c.Keep, Token: token, Hosts: c.Host, PIDs: c.Pid, Follows: c.follows(), Logger: log}
+	if err := config.Check(); err != nil {
+		return err
+	}
+	polled, err := c.polled()
+	if err != nil {
+		return err
+	}
 	ln, err := c.listen(a.ctx, token)
 	if err != nil {
 		return err
 	}
 	defer ln.Close()
 	avoidPinnedCores(c.Pid)
-	if cost, err := probe.InterruptCost(); err == nil {
-		probing.InterruptCost = cost
+	if len(probing.Groups) == 0 || slices.Contains(probing.Groups, probe.Vectors) || len(polled) > 0 {
+		if cost, err := probe.InterruptCost(); err == nil {
+			probing.InterruptCost, config.InterruptCost = cost, cost
+		}
 	}
 	p, err := probe.Start(probing)
 	if errors.Is(err, probe.ErrConfig) {
@@ -79,7 +91,7 @@ func (c *dashCmd) Run(a *app) error {
 		return err
 	}
 	defer p.Close()
-	pollers, stop, err := c.pollers(a.ctx, probing.InterruptCost)
+	pollers, stop, err := startPollers(a.ctx, polled, config.InterruptCost)
 	if err != nil {
 		return err
 	}
@@ -87,12 +99,9 @@ func (c *dashCmd) Run(a *app) error {
 	if err := probe.DropCapabilities(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(a.stderr, nil))
-	watcher := watch.New()
-	defer watcher.Close()
-	d, err := dash.New(dash.Config{
-		Watcher: watcher, PIDs: c.Pid, Probe: p, Pollers: pollers, Follows: c.follows(), InterruptCost: probing.InterruptCost, Interval: c.Interval, Keep: c.Keep, Token: token, Hosts: c.Host, Logger: log,
-	})
+	config.Probe, config.Pollers, config.Watcher = p, pollers, watch.New()
+	defer config.Watcher.Close()
+	d, err := dash.New(config)
 	if err != nil {
 		return err
 	}

@@ -15,23 +15,31 @@ import (
 	"github.com/corechan/corechan/perf/probe"
 )
 
-// pollers spins on the cores of --poll until stop.
-func (c *dashCmd) pollers(ctx context.Context, cost time.Duration) (list []dash.Poller, stop func(), err error) {
+// polled returns the cores of --poll.
+func (c *dashCmd) polled() ([]int, error) {
 	if c.Poll == "" {
-		return nil, func() {}, nil
+		return nil, nil
 	}
 	cores, err := perf.ParseCores(c.Poll)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var may unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &may); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, core := range cores {
 		if !may.IsSet(core) {
-			return nil, nil, fmt.Errorf("%w: --poll %s: core %d is not there, or not for this process", errUsage, c.Poll, core)
+			return nil, fmt.Errorf("%w: --poll %s: core %d is not there, or not for this process", errUsage, c.Poll, core)
 		}
+	}
+	return cores, nil
+}
+
+// startPollers spins on cores until stop.
+func startPollers(ctx context.Context, cores []int, cost time.Duration) (list []dash.Poller, stop func(), err error) {
+	if len(cores) == 0 {
+		return nil, func() {}, nil
 	}
 	// What they found is explained by what is counted of them alone.
 	p, err := probe.Start(probe.Config{PIDs: []int{os.Getpid()}, PinnedOnly: true, Groups: dash.Explaining(), Cores: cores, InterruptCost: cost})

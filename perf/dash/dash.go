@@ -64,6 +64,9 @@ type Config struct {
 	patience time.Duration // how long a viewer may take nothing
 }
 
+// Check says what is wrong, as far as the Config alone shows it: an error that wraps ErrConfig.
+func (c Config) Check() error { return c.defaults() }
+
 // defaults fills in what is not set, and says what is wrong.
 func (c *Config) defaults() error {
 	if c.Interval == 0 {

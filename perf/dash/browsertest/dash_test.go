@@ -166,3 +166,15 @@ func TestSessionsAndChannelsAreShown(t *testing.T) {
 	b.settle()
 	b.shoot("dash-sessions")
 }
+
+func TestGapsAreShown(t *testing.T) {
+	needKernel(t)
+	s := startServer(t, freeAddr(), nil, "--interval", "250ms", "--groups", "steal,runtime", "--poll", strconv.Itoa(disturbed))
+	b := openTab(t)
+	b.do(chromedp.Navigate(s.url))
+	b.until("gaps", "has figures", func(s string) bool {
+		_, row, _ := strings.Cut(s, "steal")
+		fields := strings.Fields(row) // core, gaps, time and unit, ...
+		return len(fields) > 8 && fields[0] == strconv.Itoa(disturbed) && fields[1] != "0" && strings.Contains(row, "(")
+	})
+}
