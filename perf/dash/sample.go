@@ -79,7 +79,7 @@ type Core struct {
 }
 
 // MaxPreemptors is how many threads a sample names for each core.
-const MaxPreemptors = 8
+const MaxPreemptors = 16
 
 // Preemptor is a thread that ran instead of preempted ones. TID 0 stands for those that are not named.
 type Preemptor struct {

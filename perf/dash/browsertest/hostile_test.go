@@ -99,7 +99,7 @@ func TestWhateverAServerSendsThePageSaysWhatIsWrong(t *testing.T) {
 		if err != nil {
 			return
 		}
-		_, _, _ = c.Read(r.Context()) // its HELLO
+		_, _, _ = c.Read(r.Context())                          // its HELLO
 		for rest := cases[turn.Load()].sends; len(rest) > 0; { // in pieces, as where one ends means nothing
 			n := 1 + rand.IntN(len(rest))
 			_ = c.Write(r.Context(), websocket.MessageBinary, rest[:n])

@@ -115,13 +115,26 @@ export function verdict(cores, when) {
   const amount = part > 1.005 ? `*${duration(worst.lost)} of its threads’ time*` : `*${share(part)} of its time*`;
   const how = most > 0.995 ? 'all of it' : most > 0.9 ? 'nearly all of it' : `most of it (${share(most)})`;
   let headline = `*Core ${worst.id}* lost ${amount} ${when}, ${how} to *${to.part.words}*`;
-  if (to.part.key === 'preempted' && worst.by[0]) headline += `: *${threadName(worst.by[0])}* took ${share(worst.by[0].ns / worst.span)} of the core`;
+  const who = to.part.key === 'preempted' && costliest(worst.by);
+  if (who) headline += `: *${who.name}* took ${share(who.ns / worst.span)} of the core`;
   headline += '.';
   const n = interrupts(worst, to.part);
   if (n) details.push(n);
   const others = cores.filter((c) => c !== worst && c.lost / c.span >= 0.0005).sort((a, b) => b.lost / b.span - a.lost / a.span).slice(0, 3);
   if (others.length) details.push(`Then ${others.map((c) => `core ${c.id} with ${share(c.lost / c.span)}, mostly ${largest(c.parts).part.name}`).join('; ')}.`);
   return { tone: part >= 0.1 ? 'hot' : part >= 0.01 ? 'warm' : 'calm', headline, details: [...details, ...longest(cores)], hint: part >= 0.01 ? to.part.hint : '' };
+}
+
+// costliest returns who ran most instead: threads of one name count together, as of a compiler there are many and short ones.
+function costliest(by) {
+  const names = new Map();
+  for (const p of by.filter((one) => one.tid)) {
+    const was = names.get(p.name) ?? { ns: 0, threads: 0, first: p };
+    names.set(p.name, { ns: was.ns + p.ns, threads: was.threads + 1, first: was.first });
+  }
+  const most = [...names.values()].sort((a, b) => b.ns - a.ns)[0];
+  if (!most) return null;
+  return { ns: most.ns, name: most.threads > 1 ? `${most.threads} threads called ${printable(most.first.name)}` : threadName(most.first) };
 }
 
 function interrupts(core, part) {
