@@ -122,15 +122,15 @@ func (t *tally) read(sessions map[*Session]*SessionSnapshot) []TransportSnapshot
 	for p, sess := range t.ports {
 		c, q := p.counts()
 		of := all[sess.link.Transport]
-		of.Counters.add(&c)
+		of.Counters.Add(&c)
 		of.Queues.add(&q)
 		if one := sessions[sess]; one != nil {
-			one.Counters.add(&c)
+			one.Counters.Add(&c)
 			one.Queues.add(&q)
 		}
 	}
 	for sess, one := range sessions {
-		one.Counters.add(&sess.past)
+		one.Counters.Add(&sess.past)
 		if of := all[sess.link.Transport]; of != nil { // else it has just been made
 			of.Sessions++
 		}

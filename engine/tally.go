@@ -27,7 +27,8 @@ type Counters struct {
 	Rings  uint64 `json:"rings"`
 }
 
-func (c *Counters) add(o *Counters) {
+// Add adds what o counts.
+func (c *Counters) Add(o *Counters) {
 	c.FramesSent += o.FramesSent
 	c.FramesReceived += o.FramesReceived
 	c.BytesSent += o.BytesSent
@@ -118,8 +119,8 @@ func (t *tally) leave(p *port, s *Session) {
 	defer t.mu.Unlock()
 	delete(t.ports, p)
 	c, _ := p.counts()
-	s.past.add(&c)
-	t.of(s).counters.add(&c)
+	s.past.Add(&c)
+	t.of(s).counters.Add(&c)
 }
 
 // counts reads the port's counters.

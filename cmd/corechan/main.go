@@ -46,6 +46,7 @@ type cli struct {
 	Gateway gatewayCmd    `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
 	Trace   traceCmd      `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
 	Dash    dashCmd       `cmd:"" help:"Show that in a browser, live and recorded: which core lost its time to what."`
+	Top     topCmd        `cmd:"" help:"Show the sessions and channels of the processes of this machine, and what passes over them."`
 	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
 	Version versionCmd    `cmd:"" help:"Print the version."`
 }

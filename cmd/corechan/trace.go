@@ -26,6 +26,7 @@ type traceCmd struct {
 	probeFlags
 	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"How long to count between two reports, 100ms to 1h. Default: 1s."`
 	Once     bool          `help:"Report once, after one interval, and end."`
+	Listen   string        `placeholder:"HOST:PORT" help:"Report nothing here; serve what is counted to Prometheus, at /metrics, until interrupted."`
 	JSON     bool          `name:"json" help:"Print one JSON object a report, each on a line, and nothing else."`
 }
 
@@ -44,6 +45,9 @@ times are p50, p99, p99.9 and the longest. "stolen" is the share of time that in
 to enter and leave them (measured at the start, which keeps a core busy for a tenth of a second), and "steal" the hypervisor's.
 Shares are of the interval; where several threads waited at once, they add up to more than 100 %.
 
+With --listen, the processes' engines are shown too, as far as corechan top sees them, added up by transport; --interval is of no consequence.
+Whoever reaches the address may read it: name one of 127.0.0.1 unless others are to. perf/metrics/grafana.json is a dashboard for it.
+
 JSON fields: time, span_ns, interrupt_cost_ns, status (of each group), cores (each with core, runq, preempt, migrate, stolen, faults, syscalls,
 tcp, steal), runtime, ended (processes that are gone). Times are in nanoseconds; further fields may be added.
 
@@ -52,6 +56,7 @@ Examples:
   sudo corechan trace                                   every process, live
   sudo corechan trace --pid $(pidof orders) --pinned    the pollers of one service
   sudo corechan trace --once --interval 10s             ten seconds, as text
+  sudo corechan trace --listen 127.0.0.1:9400           for Prometheus
   sudo corechan trace --json | jq '.cores[0].runq.preempted'`
 }
 
@@ -64,6 +69,9 @@ func (c *traceCmd) Run(a *app) error {
 	if c.Interval < minInterval || c.Interval > maxInterval {
 		return fmt.Errorf("%w: --interval %v; give %v to %v", perf.ErrConfig, c.Interval, minInterval, maxInterval)
 	}
+	if c.Listen != "" && (c.Once || c.JSON) {
+		return fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once and --json", errUsage)
+	}
 	avoidPinnedCores(c.Pid)
 	if cost, err := probe.InterruptCost(); err == nil {
 		config.InterruptCost = cost
@@ -74,6 +82,9 @@ func (c *traceCmd) Run(a *app) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.Listen != "" {
+		return c.serve(a, p)
 	}
 	if out, ok := a.stdout.(*os.File); ok && !c.Once && !c.JSON && term.IsTerminal(int(out.Fd())) {
 		return traceLive(a, p, config, c.Interval)
