@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/perf/dash"
 	"github.com/corechan/corechan/transports"
 	"github.com/corechan/corechan/transports/gateway"
 )
@@ -51,6 +52,7 @@ type cli struct {
 	Call    callMethodCmd `cmd:"" help:"Call a method of a service, with JSON."`
 	Gateway gatewayCmd    `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
 	Trace   traceCmd      `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
+	Dash    dashCmd       `cmd:"" help:"Show that in a browser, live and recorded: which core lost its time to what."`
 	Top     topCmd        `cmd:"" help:"Show the sessions and channels of the processes of this machine, and what passes over them."`
 	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
 
@@ -123,7 +125,7 @@ func (a *app) exitCode(err error) int {
 	switch {
 	case errors.Is(err, perf.ErrInterrupted):
 		return exitInterrupted
-	case errors.Is(err, perf.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
+	case errors.Is(err, perf.ErrConfig), errors.Is(err, dash.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
 		return exitUsage
 	default:
 		return exitFailure

@@ -23,11 +23,7 @@ const (
 )
 
 type traceCmd struct {
-	Pid      []int         `placeholder:"PID" help:"Follow these processes only, at most 8. Default: every process."`
-	Pinned   bool          `help:"Follow only threads that may run on a single core."`
-	Cores    string        `placeholder:"LIST" help:"Report on these cores only, for instance 2-3. Default: all."`
-	Groups   []probe.Group `placeholder:"NAME" help:"What to measure, see below. Default: all but syscalls and tcp."`
-	Ports    []uint16      `placeholder:"PORT" help:"For group tcp: connections with one of these ports at either end, at most 8. Default: all."`
+	probeFlags
 	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"How long to count between two reports, 100ms to 1h. Default: 1s."`
 	Once     bool          `help:"Report once, after one interval, and end."`
 	Listen   string        `placeholder:"HOST:PORT" help:"Report nothing here; serve what is counted to Prometheus, at /metrics, until interrupted."`
@@ -70,6 +66,12 @@ func (c *traceCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Interval < minInterval || c.Interval > maxInterval {
+		return fmt.Errorf("%w: --interval %v; give %v to %v", perf.ErrConfig, c.Interval, minInterval, maxInterval)
+	}
+	if c.Listen != "" && (c.Once || c.JSON) {
+		return fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once and --json", errUsage)
+	}
 	avoidPinnedCores(c.Pid)
 	if cost, err := probe.InterruptCost(); err == nil {
 		config.InterruptCost = cost
@@ -92,24 +94,6 @@ func (c *traceCmd) Run(a *app) error {
 		return err
 	}
 	return c.trace(a, p, config.InterruptCost)
-}
-
-func (c *traceCmd) config() (probe.Config, error) {
-	config := probe.Config{PIDs: c.Pid, PinnedOnly: c.Pinned, Groups: c.Groups, Ports: c.Ports}
-	if c.Interval < minInterval || c.Interval > maxInterval {
-		return config, fmt.Errorf("%w: --interval %v; give %v to %v", perf.ErrConfig, c.Interval, minInterval, maxInterval)
-	}
-	if c.Listen != "" && (c.Once || c.JSON) {
-		return config, fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once and --json", errUsage)
-	}
-	if c.Cores != "" {
-		cores, err := perf.ParseCores(c.Cores)
-		if err != nil {
-			return config, err
-		}
-		config.Cores = cores
-	}
-	return config, nil
 }
 
 // traced is one report as JSON.
