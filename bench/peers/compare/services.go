@@ -1,0 +1,4 @@
+package compare
+
+// Services is the comparison of generated services.
+type Services struct{}
