@@ -43,7 +43,11 @@ func (w *workerCommand) Run() error {
 		return fmt.Errorf("there is no worker for %q", w.ID)
 	}
 	signal.Ignore(os.Interrupt) // Ctrl-C is for the process that compares
-	return worker.Run(context.Background(), e, w.Args, os.Stdin, os.Stdout)
+	out, err := ownOutput()
+	if err != nil {
+		return err
+	}
+	return worker.Run(context.Background(), e, w.Args, os.Stdin, out)
 }
 
 // listCommand says what is compared.

@@ -11,9 +11,10 @@ import (
 	"github.com/corechan/corechan/bench/peers/peer"
 )
 
-// grpc-go over its HTTP/2 of its own: a stream that stays open, or a call for each message.
+// grpc-go over its own HTTP/2: a stream that stays open, or a call for each message.
 
-const grpcWindow = 16 << 20 // a window that large is not estimated anew, nor does a message of 1 MiB wait for it
+// grpcWindow is so large that no message of 1 MiB waits for it. One that is given is not estimated anew, either.
+const grpcWindow = 16 << 20
 
 func grpcs() (all []peer.Entry) {
 	for _, unary := range []bool{false, true} {
@@ -25,18 +26,10 @@ func grpcs() (all []peer.Entry) {
 			all = append(all, peer.Entry{
 				Name: name, Network: network, Module: "google.golang.org/grpc",
 				Settings: "no TLS, windows of 16 MiB, shared write buffers, generated protobuf code",
-				New: func(peer.Case) (peer.Peer, error) {
-					return &grpcPeer{network: network, unary: unary}, nil
+				New: func(c peer.Case) (peer.Peer, error) {
+					return &grpcPeer{network: network, unary: unary, size: c.Size}, nil
 				},
 			})
-		}
-	}
-	for i := range all {
-		newPeer := all[i].New
-		all[i].New = func(c peer.Case) (peer.Peer, error) {
-			p, err := newPeer(c)
-			p.(*grpcPeer).size = c.Size
-			return p, err
 		}
 	}
 	return all
@@ -55,8 +48,8 @@ func (p *grpcPeer) Serve(ctx context.Context, addr string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.server = grpc.NewServer(grpc.InitialWindowSize(grpcWindow), grpc.InitialConnWindowSize(grpcWindow), grpc.SharedWriteBuffer(true),
-		grpc.MaxConcurrentStreams(1<<16))
+	p.server = grpc.NewServer(
+		grpc.InitialWindowSize(grpcWindow), grpc.InitialConnWindowSize(grpcWindow), grpc.SharedWriteBuffer(true))
 	echopb.RegisterEchoServer(p.server, p)
 	go func() {
 		if err := p.server.Serve(l); err != nil {
@@ -77,28 +70,6 @@ func (p *grpcPeer) Talk(s grpc.BidiStreamingServer[echopb.Packet, echopb.Packet]
 	return echoStream(p.size, s.Recv, s.Send)
 }
 
-// echoStream checks and answers what comes on a stream of protobuf messages.
-func echoStream(size int, receive func() (*echopb.Packet, error), send func(*echopb.Packet) error) error {
-	order := peer.Order{Size: size}
-	for {
-		in, err := receive()
-		if err != nil {
-			if over(err) {
-				return nil
-			}
-			return err
-		}
-		if err := order.Take(in.Body); err != nil {
-			peer.Fail(err)
-		}
-		if peer.WantsReply(in.Body) {
-			if err := send(in); err != nil {
-				return err
-			}
-		}
-	}
-}
-
 func (p *grpcPeer) Dial(ctx context.Context, addr string) (peer.Conn, error) {
 	conn, err := grpc.NewClient("passthrough:///"+addr,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -109,44 +80,17 @@ func (p *grpcPeer) Dial(ctx context.Context, addr string) (peer.Conn, error) {
 	}
 	client := echopb.NewEchoClient(conn)
 	if p.unary {
-		return &grpcCaller{conn, client}, nil
+		call := func(ctx context.Context, in *echopb.Packet) (*echopb.Packet, error) { return client.Call(ctx, in) }
+		return &protoCaller{call, conn.Close}, nil
 	}
 	s, err := client.Talk(context.WithoutCancel(ctx))
-	return &protoStream{s.Send, s.Recv, conn.Close}, err
+	if err != nil {
+		return nil, err
+	}
+	return &protoStream{s.Send, s.Recv, conn.Close}, nil
 }
 
 func (p *grpcPeer) Close() error {
 	p.server.Stop()
 	return nil
 }
-
-type grpcCaller struct {
-	conn   *grpc.ClientConn
-	client echopb.EchoClient
-}
-
-func (c *grpcCaller) Call(ctx context.Context, msg, _ []byte) ([]byte, error) {
-	out, err := c.client.Call(ctx, &echopb.Packet{Body: msg})
-	return out.GetBody(), err
-}
-
-func (c *grpcCaller) Close() error { return c.conn.Close() }
-
-// protoStream is a stream of protobuf messages as a Channel.
-type protoStream struct {
-	send    func(*echopb.Packet) error
-	receive func() (*echopb.Packet, error)
-	close   func() error
-}
-
-func (c *protoStream) Send(msg []byte) error { return c.send(&echopb.Packet{Body: msg}) }
-
-func (c *protoStream) Flush() error { return nil }
-
-func (c *protoStream) Receive([]byte) ([]byte, error) {
-	in, err := c.receive()
-	return in.GetBody(), err
-}
-
-func (c *protoStream) Close() error { return c.close() }
-

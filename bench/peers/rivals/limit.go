@@ -41,7 +41,9 @@ func LimitOf(c peer.Case) string {
 }
 
 // LimitBytes is how much memory the limit of a case needs.
-func LimitBytes(c peer.Case) int { return max(limit.PingBytes(c.Size), limit.StreamBytes(limitRing(c))) }
+func LimitBytes(c peer.Case) int {
+	return max(limit.PingBytes(c.Size), limit.StreamBytes(limitRing(c)))
+}
 
 func limitRing(c peer.Case) int {
 	if c.Size > 32<<10 {
@@ -82,7 +84,9 @@ func (p *limitPeer) open(side measure.Side) error {
 
 func (p *limitPeer) Serve(context.Context, string) (string, error) { return "-", p.open(measure.Far) }
 
-func (p *limitPeer) Dial(context.Context, string) (peer.Conn, error) { return nil, p.open(measure.Near) }
+func (p *limitPeer) Dial(context.Context, string) (peer.Conn, error) {
+	return nil, p.open(measure.Near)
+}
 
 func (p *limitPeer) Close() error { return nil }
 
@@ -113,4 +117,3 @@ func (p *limitPeer) Slice(words []string) (any, error) {
 	r.Percentiles(s.Samples)
 	return &r, nil
 }
-

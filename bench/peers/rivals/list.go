@@ -8,7 +8,8 @@ import (
 
 // All returns what is compared, in the order in which it is reported.
 func All() []peer.Entry {
-	return slices.Concat(ours(), netConns(), grpcs())
+	return slices.Concat(ours(), netConns(), grpcs(), ttrpcs(), drpcs(), connects(), netRPCs(), shmipcs(), netpolls(), gnets(), mangoses(),
+		natses(), cPrograms(), libchans())
 }
 
 // Find returns the entry of an id, or nil.

@@ -242,4 +242,3 @@ func (c *serviceConn) Call(ctx context.Context, msg, _ []byte) ([]byte, error) {
 }
 
 func (c *serviceConn) Close() error { return c.session.Close() }
-
