@@ -147,9 +147,9 @@ func (p *pair) slice(length time.Duration) (Slice, error) {
 func (p *pair) least() int {
 	switch p.c.Kind {
 	case peer.Calls:
-		return 2 * p.c.Inflight
+		return p.c.Inflight
 	case peer.Crowd:
-		return 2 * p.c.Conns
+		return p.c.Conns
 	default:
 		return 5
 	}

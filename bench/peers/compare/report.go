@@ -29,7 +29,6 @@ type Described struct {
 	Settings string `json:"settings"`
 	Module   string `json:"module,omitempty"`
 	Version  string `json:"version,omitempty"`
-	Procs    int    `json:"gomaxprocs"`
 }
 
 // CaseReport is what one case brought.

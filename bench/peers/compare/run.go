@@ -59,28 +59,9 @@ func Run(ctx context.Context, o *Options) (*Report, error) {
 		r.Cases = append(r.Cases, *one)
 		r.NotMeasured = append(r.NotMeasured, missed...)
 	}
-	r.NotMeasured = fold(r.NotMeasured, len(r.Cases))
 	r.Machine.LoadAfter = load()
 	r.Seconds = time.Since(begin).Round(time.Second).Seconds()
 	return r, nil
-}
-
-// fold makes one line of an entry that did no case at all, for one reason.
-func fold(all []NotMeasured, cases int) (out []NotMeasured) {
-	count := map[string]int{}
-	for _, n := range all {
-		count[n.ID+n.Why]++
-	}
-	for _, n := range all {
-		if n.Case != nil && count[n.ID+n.Why] == cases && cases > 1 {
-			n.Case = nil
-			if slices.ContainsFunc(out, func(o NotMeasured) bool { return o.ID == n.ID && o.Why == n.Why }) {
-				continue
-			}
-		}
-		out = append(out, n)
-	}
-	return out
 }
 
 // contestant is a pair with what its slices brought.
@@ -206,7 +187,7 @@ func describe(entries []peer.Entry) (all []Described) {
 	for _, e := range entries {
 		all = append(all, Described{
 			ID: e.ID(), Name: e.Name, Network: e.Network, Ours: e.Ours, Settings: e.Settings,
-			Module: e.Module, Version: versions[e.Module], Procs: max(e.Procs, 1),
+			Module: e.Module, Version: versions[e.Module],
 		})
 	}
 	return all

@@ -23,24 +23,14 @@ func Print(w io.Writer, r *Report) error {
 			return err
 		}
 	}
-	if len(r.NotMeasured) > 0 {
+	missing := r.missing()
+	if len(missing) > 0 {
 		fmt.Fprintln(w, "\nNot measured")
-		for _, n := range r.NotMeasured {
-			fmt.Fprintf(w, "  %s\n", &n)
-		}
+	}
+	for _, m := range missing {
+		fmt.Fprintf(w, "  %s\n", m)
 	}
 	return nil
-}
-
-func (n *NotMeasured) String() string {
-	at := ""
-	if n.Case != nil {
-		at = " at " + n.Case.String()
-	}
-	if n.Failed {
-		at += " FAILED"
-	}
-	return n.ID + at + ": " + n.Why
 }
 
 func printCase(w io.Writer, c *CaseReport) error {

@@ -9,8 +9,8 @@ type Entry struct {
 	Settings string
 	// Module is where it comes from, as go.mod has it; empty for the standard library and for corechan.
 	Module string
-	// Procs is GOMAXPROCS of both processes; 0: 1, as each has one core.
-	Procs int
+	// Procs, if not nil, gives GOMAXPROCS of both processes; else it is 1, as each has one core.
+	Procs func(c Case) int
 	// New makes one side.
 	New func(c Case) (Peer, error)
 	// Command, instead of New, is a program that does the work of both sides, as package worker has it, or an error that says why

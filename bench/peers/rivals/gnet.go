@@ -35,10 +35,11 @@ type gnetPeer struct {
 
 func (p *gnetPeer) Serve(ctx context.Context, addr string) (string, error) {
 	if p.network == "tcp" {
-		var err error
-		if addr, err = freePort(ctx); err != nil {
+		free, err := freePorts(ctx, 1)
+		if err != nil {
 			return "", err
 		}
+		addr = free[0]
 	}
 	p.booted = make(chan struct{})
 	failed := make(chan error, 1)

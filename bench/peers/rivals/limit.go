@@ -22,15 +22,17 @@ const LimitMemory = 3
 func Limits() []peer.Entry {
 	return []peer.Entry{
 		{
-			Name: "cache line", Network: "limit", Procs: 2, Settings: "a sequence word and a payload on lines of their own, polled",
+			Name: "cache line", Network: "limit", Procs: two, Settings: "a sequence word and a payload on lines of their own, polled",
 			New: func(c peer.Case) (peer.Peer, error) { return newLimit(c, false) },
 		},
 		{
-			Name: "ring", Network: "limit", Procs: 2, Settings: "a single-producer single-consumer ring of 256 KiB (8 MiB for large messages), polled",
+			Name: "ring", Network: "limit", Procs: two, Settings: "a single-producer single-consumer ring of 256 KiB (8 MiB for large messages), polled",
 			New: func(c peer.Case) (peer.Peer, error) { return newLimit(c, true) },
 		},
 	}
 }
+
+func two(peer.Case) int { return 2 }
 
 // LimitOf names the limit of a case.
 func LimitOf(c peer.Case) string {

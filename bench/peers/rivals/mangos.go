@@ -3,7 +3,6 @@ package rivals
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -153,25 +152,24 @@ func (c *mangosConn) Receive([]byte) ([]byte, error) {
 
 // several returns n addresses, for those that need one for each connection.
 func several(ctx context.Context, tcp bool, addr string, n int) (all []string, err error) {
+	if tcp {
+		return freePorts(ctx, n)
+	}
 	for i := range n {
-		if !tcp {
-			all = append(all, fmt.Sprintf("%s.%d", addr, i))
-			continue
-		}
-		a, err := freePort(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a)
+		all = append(all, fmt.Sprintf("%s.%d", addr, i))
 	}
 	return all, nil
 }
 
-// freePort returns an address that nobody listens at, for those that cannot be asked which port they were given.
-func freePort(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freePorts returns addresses that nobody listens at, for those that cannot be asked which port they were given.
+func freePorts(ctx context.Context, n int) (all []string, err error) {
+	for range n {
+		l, err := listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() // all at the end: none is given twice
+		all = append(all, l.Addr().String())
 	}
-	return l.Addr().String(), l.Close()
+	return all, nil
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/corechan/corechan/transports"
 )
 
-// corechan in all its ways to wait. Where it spins, the loop is on a thread of its own, and the runtime has a second processor for the
+// corechan in all its ways to wait, with typed messages over a channel each way; with raw bytes; answered by a handler on a loop; and
+// called through a generated client. Where it spins, the loop is on a thread of its own, and the runtime has a second processor for the
 // rest; all threads of a process are confined to its core all the same.
 
 func ours() (all []peer.Entry) {
@@ -20,18 +21,18 @@ func ours() (all []peer.Entry) {
 		network string
 		wait    engine.Wait
 		name    string
-		procs   int
 	}{
-		{"shm", engine.Spin, "spin", 2},
-		{"shm", engine.Hybrid, "hybrid", 2},
-		{"shm", engine.Block, "block", 2},
-		{"unix", engine.Block, "block", 2},
-		{"tcp", engine.Block, "block", 2},
+		{"shm", engine.Spin, "spin"},
+		{"shm", engine.Hybrid, "hybrid"},
+		{"shm", engine.Block, "block"},
+		{"unix", engine.Block, "block"},
+		{"tcp", engine.Block, "block"},
 	} {
 		make := func(style string, newPeer func(oursBase) peer.Peer) peer.Entry {
 			return peer.Entry{
-				Name: "corechan " + style + w.name, Network: w.network, Ours: true, Procs: w.procs,
-				Settings: "wait " + w.name + "; a ring of 256 KiB, of 8 MiB where messages are larger than 32 KiB; window as large",
+				Name: "corechan " + style + w.name, Network: w.network, Ours: true, Procs: ourProcs,
+				Settings: "wait " + w.name + "; a ring of 256 KiB, of 8 MiB where messages are larger than 32 KiB; window as large; " +
+					"GOMAXPROCS 2, with many connections 1",
 				New: func(c peer.Case) (peer.Peer, error) {
 					if w.wait == engine.Spin && (c.Kind == peer.Calls || c.Kind == peer.Crowd) {
 						return nil, peer.Cannot("to spin is for one goroutine on a core")
@@ -44,9 +45,20 @@ func ours() (all []peer.Entry) {
 		if w.network == "shm" && w.wait != engine.Hybrid {
 			all = append(all, make("raw ", func(b oursBase) peer.Peer { return &rawPeer{b} }))
 		}
+		if w.wait == engine.Block {
+			all = append(all, make("handler ", func(b oursBase) peer.Peer { return &handlerPeer{oursPeer{b}} }))
+		}
 		all = append(all, make("service ", func(b oursBase) peer.Peer { return &servicePeer{b} }))
 	}
 	return all
+}
+
+// ourProcs: a thread that polls, or is locked, holds one.
+func ourProcs(c peer.Case) int {
+	if c.Kind == peer.Crowd {
+		return 1
+	}
+	return 2
 }
 
 // oursBase is what all ways to use corechan share.

@@ -48,7 +48,9 @@ func Run(ctx context.Context, e *peer.Entry, args []string, in io.Reader, out io
 	if err != nil {
 		return err
 	}
-	runtime.GOMAXPROCS(max(e.Procs, 1))
+	if runtime.GOMAXPROCS(1); e.Procs != nil {
+		runtime.GOMAXPROCS(e.Procs(c))
+	}
 	p, err := e.New(c)
 	if err != nil {
 		return err
