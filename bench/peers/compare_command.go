@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -53,17 +54,29 @@ func (c *compareCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	var names []string
+	if c.Out != "" && len(r.Cases) > 0 { // first, as who reads the table may stop to
+		if names, err = compare.Files(c.Out, r); err != nil {
+			names = nil
+		}
+	}
 	if c.JSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "\t")
-		err = e.Encode(r)
-	} else {
-		err = compare.Print(os.Stdout, r)
+		return errors.Join(err, e.Encode(r), c.interrupted(r, o))
 	}
-	if r.Interrupted {
-		err = errors.Join(err, fmt.Errorf("interrupted: %d of %d cases were completed", len(r.Cases), len(o.Cases)))
+	err = errors.Join(err, compare.Print(os.Stdout, r), c.interrupted(r, o))
+	if len(names) > 0 {
+		fmt.Println("\nWritten:", strings.Join(names, " "))
 	}
 	return err
+}
+
+func (c *compareCommand) interrupted(r *compare.Report, o *compare.Options) error {
+	if !r.Interrupted {
+		return nil
+	}
+	return fmt.Errorf("interrupted: %d of %d cases were completed", len(r.Cases), len(o.Cases))
 }
 
 func (c *compareCommand) options() (*compare.Options, error) {

@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/corechan/corechan/bench/peers/peer"
 )
@@ -20,9 +21,22 @@ type Behind struct {
 	Of     int `json:"of"`
 }
 
-func (b *Behind) String() string {
-	return fmt.Sprintf("%s, %s: %s is ahead of %s by a factor of %.2f (in %d of %d rounds)",
-		b.Case, b.Figure, b.Rival, b.Ours, b.Factor, b.Rounds, b.Of)
+// behindLines says the same in a line for each figure of each case: ours, and who is ahead of it, by which factor, in how many rounds.
+func behindLines(all []Behind) (lines []string) {
+	var heads []string
+	rivals := map[string][]string{}
+	for i := range all {
+		b := &all[i]
+		head := fmt.Sprintf("%s, %s: %s is behind", b.Case, b.Figure, b.Ours)
+		if rivals[head] == nil {
+			heads = append(heads, head)
+		}
+		rivals[head] = append(rivals[head], fmt.Sprintf("%s (%.2f; %d of %d)", b.Rival, b.Factor, b.Rounds, b.Of))
+	}
+	for _, h := range heads {
+		lines = append(lines, h+" "+strings.Join(rivals[h], ", "))
+	}
+	return lines
 }
 
 // NotAhead returns where a rival is ahead of the best of ours. A rival over shared memory or a Unix socket is held against whatever

@@ -15,6 +15,7 @@ type Report struct {
 	Seconds     float64       `json:"seconds"` // that it took
 	Entries     []Described   `json:"entries"`
 	Cases       []CaseReport  `json:"cases"`
+	NotAhead    []Behind      `json:"not_ahead"`
 	NotMeasured []NotMeasured `json:"not_measured"`
 	Services    *Services     `json:"services,omitempty"`
 	Interrupted bool          `json:"interrupted,omitempty"`

@@ -59,6 +59,7 @@ func Run(ctx context.Context, o *Options) (*Report, error) {
 		r.Cases = append(r.Cases, *one)
 		r.NotMeasured = append(r.NotMeasured, missed...)
 	}
+	r.NotAhead = NotAhead(r)
 	r.Machine.LoadAfter = load()
 	r.Seconds = time.Since(begin).Round(time.Second).Seconds()
 	return r, nil

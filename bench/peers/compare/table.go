@@ -10,13 +10,12 @@ import (
 
 // Print writes the report for a terminal: where we are not ahead first.
 func Print(w io.Writer, r *Report) error {
-	behind := NotAhead(r)
 	fmt.Fprintf(w, "Where corechan is not ahead (commit %s)\n", r.Commit)
-	if len(behind) == 0 {
+	if len(r.NotAhead) == 0 {
 		fmt.Fprintln(w, "  nowhere in this run")
 	}
-	for _, b := range behind {
-		fmt.Fprintf(w, "  %s\n", &b)
+	for _, l := range behindLines(r.NotAhead) {
+		fmt.Fprintf(w, "  %s\n", l)
 	}
 	for i := range r.Cases {
 		if err := printCase(w, &r.Cases[i]); err != nil {
