@@ -22,16 +22,17 @@ import (
 
 // compareCommand are the flags of a comparison.
 type compareCommand struct {
-	Short  bool          `help:"Take less than a minute: messages of 64 B, fewer rounds."`
-	Full   bool          `help:"All sizes with all kinds of work; takes about ten minutes."`
-	Only   string        `help:"Compare only those whose name (see list) matches this regular expression; the limit is always there." placeholder:"REGEXP"`
-	Kinds  []peer.Kind   `help:"Only these kinds of work: trip, stream, calls, crowd."`
-	Sizes  []int         `help:"Only these sizes of messages, in bytes, from 24 to 1048576."`
-	Rounds int           `help:"How many slices each has; 0: as the length of the run allows." default:"0"`
-	Slice  time.Duration `help:"How long a slice is; 0: as the length of the run allows." default:"0"`
-	Cores  string        `help:"The two cores, such as 0,1; by default the first two." default:""`
-	Out    string        `help:"Folder for compare.json, compare.md and the pictures; empty: write none." default:""`
-	JSON   bool          `help:"Print JSON instead of a table."`
+	Short    bool          `help:"Take less than a minute: messages of 64 B, fewer rounds."`
+	Full     bool          `help:"All sizes with all kinds of work; takes about ten minutes."`
+	Only     string        `help:"Compare only those whose name (see list) matches this regular expression; the limit is always there." placeholder:"REGEXP"`
+	Kinds    []peer.Kind   `help:"Only these kinds of work: trip, stream, calls, crowd."`
+	Sizes    []int         `help:"Only these sizes of messages, in bytes, from 24 to 1048576."`
+	Services bool          `help:"Compare generated services too; without --only, --kinds and --sizes it is the default." negatable:"" default:"true"`
+	Rounds   int           `help:"How many slices each has; 0: as the length of the run allows." default:"0"`
+	Slice    time.Duration `help:"How long a slice is; 0: as the length of the run allows." default:"0"`
+	Cores    string        `help:"The two cores, such as 0,1; by default the first two." default:""`
+	Out      string        `help:"Folder for compare.json, compare.md and the pictures; empty: write none." default:""`
+	JSON     bool          `help:"Print JSON instead of a table."`
 }
 
 const (
@@ -111,6 +112,7 @@ func (c *compareCommand) options() (*compare.Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--only: %w", err)
 	}
+	o.Services = c.Services && c.Only == "" && len(c.Kinds) == 0 && len(c.Sizes) == 0
 	o.Entries = slices.DeleteFunc(rivals.All(), func(e peer.Entry) bool { return !only.MatchString(e.ID()) })
 	if len(o.Entries) == 0 {
 		return nil, fmt.Errorf("--only %s matches nothing; see: peers list", c.Only)

@@ -16,9 +16,10 @@ import (
 
 // commands are what this program can be told.
 type commands struct {
-	Compare compareCommand `cmd:"" default:"withargs" help:"Compare, print the table, and write it to files."`
-	List    listCommand    `cmd:"" help:"Say what is compared, and with which settings."`
-	Worker  workerCommand  `cmd:"" hidden:"" help:"What the comparison starts."`
+	Compare  compareCommand  `cmd:"" default:"withargs" help:"Compare, print the table, and write it to files."`
+	Services servicesCommand `cmd:"" help:"Compare generated services: round trip, allocations, lines of generated code, size of the binary."`
+	List     listCommand     `cmd:"" help:"Say what is compared, and with which settings."`
+	Worker   workerCommand   `cmd:"" hidden:"" help:"What the comparison starts."`
 }
 
 func main() {

@@ -39,12 +39,21 @@ func behindLines(all []Behind) (lines []string) {
 	return lines
 }
 
+// serviceKind is what stands for the services' round trips in a list of cases.
+const serviceKind peer.Kind = "service"
+
 // NotAhead returns where a rival is ahead of the best of ours. A rival over shared memory or a Unix socket is held against whatever
 // of ours works within a machine; over TCP, also against ours over TCP. What differs by less than a hundredth counts as ahead
 // for nobody, and is not reported. The worst comes first.
 func NotAhead(r *Report) (all []Behind) {
-	for i := range r.Cases {
-		c := &r.Cases[i]
+	cases := slices.Clone(r.Cases)
+	if r.Services != nil {
+		s := r.Services.Case
+		s.Kind = serviceKind
+		cases = append(cases, s)
+	}
+	for i := range cases {
+		c := &cases[i]
 		for _, rival := range c.Rows {
 			if rival.Ours {
 				continue
@@ -73,7 +82,7 @@ func NotAhead(r *Report) (all []Behind) {
 // behind holds a rival against those of ours over these networks, by each figure.
 func (c *CaseReport) behind(rival *Row, networks []string) (all []Behind) {
 	speed := "rate"
-	if c.Kind == peer.Trip {
+	if lowIsGood(c.Kind) {
 		speed = "round trip"
 	}
 	low := lowIsGood(c.Kind)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -47,7 +48,7 @@ func open(e *peer.Entry, c peer.Case, cores [2]int, dir string) (_ *pair, err er
 		if program, err = e.Command(); err != nil {
 			return nil, peer.Cannot(err.Error())
 		}
-		args = nil
+		args = e.Args
 	}
 	var files []*os.File
 	if e.Network == "limit" {
@@ -68,13 +69,13 @@ func open(e *peer.Entry, c peer.Case, cores [2]int, dir string) (_ *pair, err er
 	if e.Network != "tcp" {
 		addr = filepath.Join(dir, fmt.Sprintf("%x", time.Now().UnixNano()))
 	}
-	if p.far, err = start(cores[1], files, program, append(args, worker.Args(worker.Far, c, addr)...)...); err != nil {
+	if p.far, err = start(cores[1], files, program, slices.Concat(args, worker.Args(worker.Far, c, addr))...); err != nil {
 		return nil, err
 	}
 	if addr, err = p.far.ready(readyTimeout); err != nil {
 		return nil, fmt.Errorf("the side that serves: %w", err)
 	}
-	if p.near, err = start(cores[0], files, program, append(args, worker.Args(worker.Near, c, addr)...)...); err != nil {
+	if p.near, err = start(cores[0], files, program, slices.Concat(args, worker.Args(worker.Near, c, addr))...); err != nil {
 		return nil, err
 	}
 	if _, err = p.near.ready(readyTimeout); err != nil {

@@ -74,4 +74,4 @@ type NotMeasured struct {
 }
 
 // lowIsGood says how figures of a kind compare.
-func lowIsGood(k peer.Kind) bool { return k == peer.Trip }
+func lowIsGood(k peer.Kind) bool { return k == peer.Trip || k == serviceKind }

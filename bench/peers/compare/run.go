@@ -22,7 +22,8 @@ type Options struct {
 	Cores  [2]int        `json:"cores"`          // of the near and the far side
 	Cases  []peer.Case   `json:"-"`
 	// Entries are those to compare.
-	Entries []peer.Entry `json:"-"`
+	Entries  []peer.Entry `json:"-"`
+	Services bool         `json:"-"` // compare generated services too
 	// Progress, if not nil, is told what is being done, with how much of all is done, from 0 to 1.
 	Progress func(done float64, what string) `json:"-"`
 }
@@ -58,6 +59,17 @@ func Run(ctx context.Context, o *Options) (*Report, error) {
 		}
 		r.Cases = append(r.Cases, *one)
 		r.NotMeasured = append(r.NotMeasured, missed...)
+	}
+	if o.Services && ctx.Err() == nil {
+		r.Services, err = RunServices(ctx, o, dir)
+		switch {
+		case ctx.Err() != nil:
+			r.Interrupted = true
+		case err != nil:
+			r.NotMeasured = append(r.NotMeasured, NotMeasured{ID: "generated services", Why: err.Error(), Failed: true})
+		default:
+			r.NotMeasured = append(r.NotMeasured, r.Services.NotMeasured...)
+		}
 	}
 	r.NotAhead = NotAhead(r)
 	r.Machine.LoadAfter = load()

@@ -22,6 +22,11 @@ func Print(w io.Writer, r *Report) error {
 			return err
 		}
 	}
+	if r.Services != nil {
+		if err := r.Services.Print(w); err != nil {
+			return err
+		}
+	}
 	missing := r.missing()
 	if len(missing) > 0 {
 		fmt.Fprintln(w, "\nNot measured")

@@ -16,6 +16,8 @@ type Entry struct {
 	// Command, instead of New, is a program that does the work of both sides, as package worker has it, or an error that says why
 	// there is none.
 	Command func() (string, error)
+	// Args are what that program's arguments begin with.
+	Args []string
 	// Missing, if not empty, says why it cannot be measured at all.
 	Missing string
 }

@@ -37,9 +37,10 @@ func (c Case) String() string {
 		return "one way, " + Bytes(c.Size)
 	case Calls:
 		return fmt.Sprintf("%d calls in flight, %s", c.Inflight, Bytes(c.Size))
-	default:
+	case Crowd:
 		return fmt.Sprintf("%d connections, %s", c.Conns, Bytes(c.Size))
 	}
+	return string(c.Kind)
 }
 
 // Bytes writes a size as people do.
