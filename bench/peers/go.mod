@@ -16,6 +16,7 @@ require (
 	github.com/panjf2000/gnet/v2 v2.9.7
 	github.com/tinylib/msgp v1.6.5
 	go.nanomsg.org/mangos/v3 v3.4.2
+	go.uber.org/goleak v1.3.0
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0
 	gonum.org/v1/plot v0.17.0

@@ -44,7 +44,7 @@ func (w *workerCommand) Run() error {
 		return fmt.Errorf("there is no worker for %q", w.ID)
 	}
 	signal.Ignore(os.Interrupt) // Ctrl-C is for the process that compares
-	out, err := ownOutput()
+	out, err := worker.OwnOutput()
 	if err != nil {
 		return err
 	}

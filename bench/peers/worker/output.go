@@ -1,4 +1,4 @@
-package main
+package worker
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownOutput returns this process's standard output, and lets what libraries print there go to the standard error: answers are read from it.
-func ownOutput() (*os.File, error) {
+// OwnOutput returns this process's standard output, and lets what libraries print there go to the standard error: answers are read from it.
+func OwnOutput() (*os.File, error) {
 	fd, err := unix.FcntlInt(uintptr(unix.Stdout), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("duplicate the standard output: %w", err)
