@@ -141,7 +141,7 @@ func TestTheEndOfADashTellsItsViewers(t *testing.T) {
 
 func TestASampleThatCannotBeTakenSaysWhy(t *testing.T) {
 	var log logged
-	d := startDash(t, Config{Logger: log.logger()}, func() (func(uint64) *Sample, error) { return nil, errTest })
+	d := startDash(t, Config{Logger: log.logger()}, func() (func(grain) *Sample, error) { return nil, errTest })
 	d.sampleOnce()
 	s := must(dial(t, serve(t, d), "", nil))
 	defer s.Close()

@@ -54,9 +54,9 @@ function start() {
 function connect() {
   const has = () => (live.last ? new URLSearchParams({ run: live.last.about.run, after: live.last.seq }) : '');
   connection = new Connection(has, {
-    message: (value, size) => {
+    message: (value, text) => {
       try {
-        live.add(value, size);
+        live.add(value, text);
       } catch (error) {
         say(`The server sent what this page does not understand: ${error.message}. Reload it; the server may be another version.`);
       }
