@@ -104,7 +104,7 @@ func TestASampleOfManyCoresIsMadeCoarserAndNotLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := &s.Cores[15]
-		if c.Waits["woken"].Count != 500 || len(c.Stolen) != len(probe.Sources()) || len(c.By) != MaxPreemptors {
+		if c.Waits["woken"].Count != 500 || len(c.Stolen) != len(d.Cores[15].Stolen.BySource) || len(c.By) != MaxPreemptors {
 			t.Errorf("%d, %d, %d", c.Waits["woken"].Count, len(c.Stolen), len(c.By))
 		}
 		var n uint64

@@ -54,9 +54,9 @@ func TestThePageNamesADisturbance(t *testing.T) {
 	competitor := startSpinner(t, disturbed)
 	// Its thread has another id than the process, and is the costliest that is named.
 	b.until("preemptors", "names the competitor first", func(s string) bool {
-		_, first, _ := strings.Cut(s, "of the core’s")
-		fields := strings.Fields(first)
-		return len(fields) > 2 && fields[0] == "disturb" && fields[2] == strconv.Itoa(competitor.Process.Pid)
+		_, rows, _ := strings.Cut(s, "process")
+		fields := strings.Fields(rows) // name and id of the thread, core, share and %, time and unit, times, process
+		return len(fields) > 8 && fields[0] == "disturb" && fields[8] == strconv.Itoa(competitor.Process.Pid)
 	})
 	b.says("headline", fmt.Sprintf("Core %d lost", disturbed), "of its time in the last", "other threads that ran instead", "disturb ")
 	b.says("details", "isolcpus=", "The longest that a thread waited for a core was", fmt.Sprintf("on core %d", disturbed))
