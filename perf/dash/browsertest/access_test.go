@@ -54,6 +54,7 @@ func TestThePageAsksForTheToken(t *testing.T) {
 	}
 	type_("wrong, wrong, wrong, wrong")
 	b.do(chromedp.WaitVisible(chromedp.CSS("#wrong")))
+	b.shoot("dash-login")
 	type_(token)
 	b.do(chromedp.WaitVisible(chromedp.CSS("#headline")))
 	b.says("state", "live")

@@ -100,7 +100,7 @@ function draw() {
   if (!about) return;
   const shown = [panes.main, panes.beside].filter((p) => p.recording);
   const metric = scaled(view.metric, shown.flatMap((p) => p.visible(view.range)));
-  const [main, other] = shown.map((p) => p.draw(view.range, metric));
+  const [main, other] = shown.map((p) => p.draw(view.range, metric, view.core));
   legend($('legend'), metric);
   $('follows').textContent = `${about.follows} on ${about.host}, Linux ${about.kernel}`;
   showVerdict(main, other);
