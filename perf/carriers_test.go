@@ -180,7 +180,7 @@ func whatCarries(t *testing.T, test func(t *testing.T, k kind, c Config, sub sub
 	for _, transport := range twoProcesses() {
 		for _, wait := range waits(transport, Spin, Block) {
 			for _, k := range []kind{call, passing, byteStream} {
-				if k == passing && !transport.passes() {
+				if k == passing && !transport.Passes() {
 					continue
 				}
 				for _, sub := range []subject{theLimit, theSystem} {

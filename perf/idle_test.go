@@ -49,7 +49,7 @@ func TestIdleSessionsAreMeasured(t *testing.T) {
 				if r.Transport != transport || r.Sessions != 70 || r.Busy != 9 || r.Wait != wait || r.Interrupted {
 					t.Errorf("%+v", r)
 				}
-				if _, ok := transport.idleLimit(); ok != (r.Limit != nil) {
+				if _, ok := idleLimit(transport); ok != (r.Limit != nil) {
 					t.Errorf("limit %+v", r.Limit)
 				}
 				checkIdle(t, &r.System)
