@@ -13,6 +13,16 @@
 // Where a transport has several limits (forms), all of them have their slices in each turn, and a ratio each. The first is what the
 // machine allows, by bare system calls; the other is what Go programs use, net.Conn.
 //
+// # Probes
+//
+// With Config.Probes each turn has one more slice of the same session, with the default groups of package probe attached, right before
+// or right after the other, turn by turn. They are attached and detached around it, not told to do nothing: a program that
+// returns at once has been called all the same, which is most of what it costs.
+//
+//	limit 0 | system 0 | probed 0 | limit 1 | probed 1 | system 1 | limit 2 | ...
+//
+// What they cost is the median of probed i / system i.
+//
 // # Go's own poller
 //
 // What waits there, as net.Conn, crypto/tls and net/http do, must change goroutines for each message, and to change to one that

@@ -41,6 +41,10 @@ func mergeCall(runs []CallReport) CallReport {
 // own gives the first of several reports, which becomes the result, slices of its own.
 func (r *PingpongReport) own() {
 	r.Rivals, r.AllocsEach, r.Limits = slices.Clone(r.Rivals), slices.Clone(r.AllocsEach), slices.Clone(r.Limits)
+	if r.Probes != nil {
+		own := *r.Probes
+		r.Probes = &own
+	}
 }
 
 func (r *PingpongReport) figures() []*float64 {
@@ -54,6 +58,9 @@ func (r *PingpongReport) figures() []*float64 {
 	for i := range r.Rivals {
 		v := &r.Rivals[i]
 		all = append(all, &v.P50Ns, &v.Ratio, &v.BusyCores)
+	}
+	if r.Probes != nil {
+		all = append(all, r.Probes.figures()...)
 	}
 	return append(all, limitFigures(r.Limits)...)
 }

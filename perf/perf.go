@@ -178,6 +178,12 @@ func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, rec *rec
 	if err != nil {
 		return r, err
 	}
+	if c.Probes {
+		if s.probes, err = startProbes(s); err != nil {
+			return r, errors.Join(err, s.close())
+		}
+		r.probes = s.probes
+	}
 	r.limits = make([][]float64, len(s.those(asLimit)))
 	r.rivals = make([]rival, len(s.those(asRival)))
 	r.timer = s.env.clock.Overhead()
@@ -241,12 +247,24 @@ func (s *session) measure(ctx context.Context, r *result, rec *recording, progre
 		if ctx.Err() != nil {
 			return nil
 		}
+		probed := func(turn bool) error {
+			if s.probes == nil || !turn {
+				return nil
+			}
+			return s.probedSlice(r, n)
+		}
+		if err := probed(i%2 == 1); err != nil { // before and after in turn, so that what comes first has no advantage
+			return err
+		}
 		m, err := s.slice(theSystem, n)
 		if err != nil {
 			return err
 		}
 		r.add(m, n)
 		rec.addSystem(m)
+		if err := probed(i%2 == 0); err != nil {
+			return err
+		}
 		for j, sub := range s.those(asRival) {
 			if m, err = s.slice(sub, p.counts[sub]); err != nil {
 				return err

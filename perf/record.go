@@ -89,6 +89,12 @@ func (r *recording) finish(ctx context.Context, k kind, c *Config, interrupted b
 	for i, name := range rivalNames(k, c) {
 		r.to.Subjects = append(r.to.Subjects, results.Subject{Name: name, Role: results.Rival, Figures: r.rivalFigures(k, c, i)})
 	}
+	if c.Probes {
+		r.to.Subjects = append(r.to.Subjects, results.Subject{
+			Name: string(c.Transport) + ", probes attached", Role: results.Rival,
+			Figures: []results.Figure{r.tripFigure(func(one *result) []float64 { return one.probed })},
+		})
+	}
 	return nil
 }
 
@@ -232,7 +238,7 @@ func (c *Config) settings(k kind) map[string]string {
 			all[name] = strconv.Itoa(v)
 		}
 	}
-	for name, v := range map[string]bool{"lane": c.Lane, "compare": c.Compare} {
+	for name, v := range map[string]bool{"lane": c.Lane, "compare": c.Compare, "probes": c.Probes} {
 		if v {
 			all[name] = "true"
 		}

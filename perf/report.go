@@ -20,21 +20,24 @@ type PingpongReport struct {
 	RatioP50    float64   `json:"ratio_p50"`     // median of slice p50 / neighbouring limit slices' p50
 	// Here the contract ends.
 
-	AllocsEach  []float64 `json:"allocs_per_process"` // the same of the first process and of the second; of one, if there is one
-	Seconds     float64   `json:"seconds"`            // spent in the measured slices of a run
-	Lane        bool      `json:"lane"`
-	Ring        int       `json:"ring"`
-	PauseNs     int64     `json:"pause_ns"`   // between round trips; part of no figure but seconds and busy_cores
-	BusyCores   float64   `json:"busy_cores"` // kept busy by both processes; a pause is busy too
-	Rivals      []Rival   `json:"rivals"`     // other ways to wait, if they were asked for
-	Limits      []Limit   `json:"limits"`     // all limits, of which the first is the one above
-	Limit       string    `json:"limit"`      // what the limit is
-	RatioLow    float64   `json:"ratio_low"`  // lower and upper quartile of the slices' ratios
-	RatioHigh   float64   `json:"ratio_high"` //
-	TimerNs     float64   `json:"timer_ns"`   // what a clock read costs; nothing is subtracted
-	Slices      int       `json:"slices"`     // of a run
-	Runs        int       `json:"runs"`
-	Interrupted bool      `json:"interrupted"` // less was measured than was asked for
+	AllocsEach []float64 `json:"allocs_per_process"` // the same of the first process and of the second; of one, if there is one
+	Seconds    float64   `json:"seconds"`            // spent in the measured slices of a run
+	Lane       bool      `json:"lane"`
+	Ring       int       `json:"ring"`
+	PauseNs    int64     `json:"pause_ns"`   // between round trips; part of no figure but seconds and busy_cores
+	BusyCores  float64   `json:"busy_cores"` // kept busy by both processes; a pause is busy too
+	Rivals     []Rival   `json:"rivals"`     // other ways to wait, if they were asked for
+	Limits     []Limit   `json:"limits"`     // all limits, of which the first is the one above
+
+	Probes *ProbesReport `json:"probes,omitempty"` // what attached probes cost, if that was asked for
+
+	Limit       string  `json:"limit"`      // what the limit is
+	RatioLow    float64 `json:"ratio_low"`  // lower and upper quartile of the slices' ratios
+	RatioHigh   float64 `json:"ratio_high"` //
+	TimerNs     float64 `json:"timer_ns"`   // what a clock read costs; nothing is subtracted
+	Slices      int     `json:"slices"`     // of a run
+	Runs        int     `json:"runs"`
+	Interrupted bool    `json:"interrupted"` // less was measured than was asked for
 }
 
 // CallReport is the result of Call: the fields of a PingpongReport for the calls, with plain round trips as the limit, and
@@ -122,7 +125,9 @@ type result struct {
 	made     int         // with those that did not count
 	busy     []float64   // cores, of each system slice
 	rivals   []rival
-	timer    float64 // ns of a clock read
+	probed   []float64 // as systems: the slices with probes beside them
+	probes   *probes   // nil if there are none
+	timer    float64   // ns of a clock read
 	complete bool
 }
 
@@ -216,7 +221,8 @@ func tripReport(k kind, c *Config, r *result) PingpongReport {
 		P99Ns: r.trips.quantile(99), P999Ns: r.trips.quantile(99.9), MaxNs: float64(r.trips.max),
 		AllocsPerOp: r.allocsPerOp(), AllocsEach: r.allocsEach(c), LimitP50Ns: round(median(r.limits[0]), 1),
 		Seconds: round(r.seconds, 6), Lane: c.Lane, Ring: c.Ring, PauseNs: int64(c.Pause),
-		BusyCores: round(median(r.busy), 2), Rivals: r.reportRivals(c), Limits: r.reportLimits(k, c), Limit: limitName(k, c), TimerNs: round(r.timer, 1),
+		BusyCores: round(median(r.busy), 2), Rivals: r.reportRivals(c), Limits: r.reportLimits(k, c), Probes: r.reportProbes(),
+		Limit: limitName(k, c), TimerNs: round(r.timer, 1),
 		Slices: len(r.systems), Runs: 1,
 	}
 	p.RatioP50, p.RatioLow, p.RatioHigh = r.ratio(0)

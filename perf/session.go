@@ -21,6 +21,7 @@ type session struct {
 	near    *crew
 	far     farSide
 	shared  *shared // between two processes
+	probes  *probes // nil unless they are asked for
 	restore func()
 
 	index   [maxSubjects]int // slices made
@@ -246,6 +247,9 @@ func (s *session) recall() {
 // close ends both sides and releases everything.
 func (s *session) close() error {
 	var errs []error
+	if s.probes != nil {
+		errs = append(errs, s.probes.Close())
+	}
 	if s.near != nil && !s.stuck {
 		errs = append(errs, s.near.dismiss())
 	}

@@ -94,6 +94,7 @@ type pingpongCmd struct {
 	messageFlags
 	perfFlags
 	Pause   time.Duration `placeholder:"DURATION" help:"Think for so long between an answer and the next message, busy, for instance 200us; up to 1s. Not part of the times. Default: 0."`
+	Probes  string        `placeholder:"ab" help:"ab: measure in turn without and with probes attached (those of corechan trace), and print what they cost. Takes CAP_BPF and CAP_PERFMON, or root."`
 	Compare bool          `help:"With --wait hybrid: measure spin and block too, in turn with it."`
 }
 
@@ -121,7 +122,8 @@ core. --compare shows what spin and block would have taken in the same seconds, 
 JSON fields: transport, size (bytes), count (round trips), wait, mode, cores, mean_ns, p50_ns, p90_ns, p99_ns, p999_ns,
 max_ns, allocs_per_op (heap allocations of both processes per round trip), limit_p50_ns, ratio_p50; limits has an object for each
 limit: name, p50_ns, ratio; further ones may be added. With --compare, rivals has an object for each other way to wait: wait, p50_ns, ratio (of the p50 asked for to
-this one), busy_cores.
+this one), busy_cores. With --probes ab, probes has p50_ns (with them), without_ns, ratio, its quartiles (ratio_low,
+ratio_high), the bounds of its median (median_low, median_high: 95 % sure), switch_ns, groups, refused.
 
 Examples:
 
@@ -130,6 +132,7 @@ Examples:
   corechan perf pingpong --wait block --seconds 5         how long it takes to wake a sleeper
   corechan perf pingpong --wait hybrid --compare --pause 200us
                                                           which way to wait suits rare messages
+  corechan perf pingpong --probes ab --wait block         what being traced costs
   corechan perf pingpong --runs 5 --json | jq .ratio_p50  median of five runs, for a script`
 }
 
@@ -140,6 +143,9 @@ func (p *pingpongCmd) Run(a *app) error {
 		return err
 	}
 	c.Pause, c.Compare = p.Pause, p.Compare
+	if c.Probes, err = probesAB(p.Probes); err != nil {
+		return err
+	}
 	return measure(a, c, &p.perfFlags, nanoseconds, perf.Pingpong, printPingpong,
 		func(r *perf.PingpongReport) bool { return r.Interrupted })
 }

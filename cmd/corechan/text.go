@@ -71,6 +71,9 @@ func printTrips(w io.Writer, r *perf.PingpongReport, title, what, one, several s
 	if more != nil {
 		more()
 	}
+	if r.Probes != nil {
+		printProbes(w, r.Probes, r.Transport)
+	}
 	fmt.Fprintf(w, "\nLimit: %s, on the same cores. Middle half of the slices' ratios: %.2f to %.2f.\n",
 		r.Limit, r.RatioLow, r.RatioHigh)
 	fmt.Fprintf(w, "Allocations per %s, both sides: %s. A clock read: %s, not subtracted.\n",

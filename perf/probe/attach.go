@@ -14,6 +14,7 @@ import (
 type attached struct {
 	collection *ebpf.Collection
 	links      []link.Link
+	events     []string // in the order in which they are attached
 	cores      map[Group]*ebpf.Memory
 	missing    []string
 	untyped    bool
@@ -40,7 +41,6 @@ func (o *object) attach(k kernel, c *Config, possible int, shared map[string]*eb
 		if a, errRaw = o.attachAs(k, c, possible, shared, sets, false); errRaw != nil {
 			return nil, err // the first refusal is the one that matters
 		}
-		a.untyped = true
 	}
 	a.missing = missing
 	return a, nil
@@ -96,14 +96,20 @@ func (o *object) attachAs(k kernel, c *Config, possible int, shared map[string]*
 			return nil, fmt.Errorf("map the counters: %w", err)
 		}
 	}
-	for _, event := range slices.Concat(sets...) {
-		l, err := k.attachTo(a.collection.Programs[programFor(event, typed)], event, typed)
+	a.events, a.untyped = slices.Concat(sets...), !typed
+	return a, a.link(k)
+}
+
+// link attaches the programs to their events. If one is refused, those before it stay attached.
+func (a *attached) link(k kernel) error {
+	for _, event := range a.events {
+		l, err := k.attachTo(a.collection.Programs[programFor(event, !a.untyped)], event, !a.untyped)
 		if err != nil {
-			return nil, fmt.Errorf("attach to %s: %w", event, err)
+			return fmt.Errorf("attach to %s: %w", event, err)
 		}
 		a.links = append(a.links, l)
 	}
-	return a, nil
+	return nil
 }
 
 // spec returns what is to be loaded: the programs for the sets, in one of their forms, told what to follow.
@@ -159,13 +165,9 @@ func (a *attached) lost() (n uint64) {
 
 // close detaches and frees everything.
 func (a *attached) close() error {
-	var errs []error
-	for _, l := range a.links {
-		errs = append(errs, l.Close())
-	}
-	a.links = nil
+	err := a.detach()
 	if a.collection != nil {
 		a.collection.Close()
 	}
-	return errors.Join(errs...)
+	return err
 }

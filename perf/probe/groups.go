@@ -30,6 +30,9 @@ func (o *object) groups() (all []Group) {
 	return all
 }
 
+// InKernel says whether a group's events are counted in the kernel, which takes privileges.
+func (g Group) InKernel() bool { return g != Steal && g != Runtime }
+
 // one is an object for one group.
 func one(g Group, cores string, load func() (*ebpf.CollectionSpec, error), sets ...[]string) object {
 	return object{cores: map[Group]string{g: cores}, load: load, sets: sets}

@@ -14,6 +14,7 @@ import (
 // Probe is what Start has set to work. Its methods may be used concurrently.
 type Probe struct {
 	config   Config
+	kernel   kernel
 	began    time.Time
 	cores    []int // online at Start
 	attached []*attached
@@ -22,6 +23,7 @@ type Probe struct {
 
 	mu        sync.Mutex
 	closed    bool
+	paused    bool
 	processes []*process
 	reader    reader
 }
@@ -38,7 +40,7 @@ func start(c Config, k kernel) (_ *Probe, err error) {
 		return nil, err
 	}
 	p := &Probe{
-		config: c, groups: make(map[Group]*attached), errs: make(map[Group]error),
+		config: c, kernel: k, groups: make(map[Group]*attached), errs: make(map[Group]error),
 	}
 	defer func() {
 		if err != nil {
@@ -119,7 +121,11 @@ func (p *Probe) Status() []Status {
 		case a == nil: // needs no kernel
 			s.State = Active
 		default:
-			s.State, s.Missing, s.Untyped, s.Lost = Active, a.missing, a.untyped, a.lost()
+			s.State = Active
+			if p.paused {
+				s.State = Paused
+			}
+			s.Missing, s.Untyped, s.Lost = a.missing, a.untyped, a.lost()
 		}
 		all = append(all, s)
 	}
@@ -198,10 +204,7 @@ func (p *Probe) Close() error {
 		return os.ErrClosed
 	}
 	p.closed = true
-	var errs []error
-	for _, a := range p.attached {
-		errs = append(errs, a.close())
-	}
+	errs := []error{p.each((*attached).close)}
 	p.attached = nil
 	clear(p.groups)
 	for _, process := range p.processes {

@@ -17,6 +17,7 @@ type State string
 // The states.
 const (
 	Active State = "active"
+	Paused State = "paused" // not attached, between Pause and Resume
 	Off    State = "off"    // not asked for
 	Failed State = "failed" // asked for, and refused: Why says by what
 )

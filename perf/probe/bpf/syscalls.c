@@ -40,6 +40,7 @@ struct {
 
 struct {
 	MAP_UINT(type, MAP_ARRAY);
+	MAP_UINT(map_flags, MAP_MMAPABLE); /* so that user space can clear it */
 	MAP_UINT(max_entries, SLOTS);
 	MAP_TYPE(key, u32);
 	MAP_TYPE(value, struct entered);

@@ -1,0 +1,131 @@
+package perf
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/corechan/corechan/perf/probe"
+)
+
+// ErrProbes says that Config.Probes was asked for, and nothing could be attached. What is returned wraps it, and says what is missing.
+var ErrProbes = errors.New("no probe can be attached")
+
+// ProbesReport says what attached probes cost the system: slices with the default groups of package probe attached, following the
+// processes of the run, are held against the slices without that are their neighbours.
+type ProbesReport struct {
+	P50Ns     float64 `json:"p50_ns"`     // with them attached: median of the slices' p50
+	WithoutNs float64 `json:"without_ns"` // the same of the slices without
+	Ratio     float64 `json:"ratio"`      // median of slice with / slice without beside it
+	RatioLow  float64 `json:"ratio_low"`  // lower and upper quartile of these
+	RatioHigh float64 `json:"ratio_high"`
+	// The true median lies between these in 19 of 20 measurements, unless the machine itself changes meanwhile.
+	MedianLow  float64 `json:"median_low"`
+	MedianHigh float64 `json:"median_high"`
+
+	SwitchNs float64         `json:"switch_ns"` // to attach or detach: median; part of no slice
+	Groups   []probe.Group   `json:"groups"`    // that were attached
+	Refused  []RefusedProbes `json:"refused"`   // groups that were not
+}
+
+// RefusedProbes is a group that could not be attached.
+type RefusedProbes struct {
+	Group probe.Group `json:"group"`
+	Why   string      `json:"why"`
+}
+
+// probes are attached for some slices of a run and not for others. They are used by one goroutine.
+type probes struct {
+	*probe.Probe
+	groups   []probe.Group
+	refused  []RefusedProbes
+	switches []float64 // ns
+}
+
+// startProbes loads probes that follow a session's processes, and leaves them detached. The caller closes them.
+func startProbes(s *session) (_ *probes, err error) {
+	pids := []int{os.Getpid()}
+	if far, _ := s.far.hot(); far != pids[0] {
+		pids = append(pids, far)
+	}
+	p := &probes{refused: []RefusedProbes{}}
+	if p.Probe, err = probe.Start(probe.Config{PIDs: pids}); err != nil {
+		return nil, err
+	}
+	for _, status := range p.Status() {
+		switch status.State {
+		case probe.Active:
+			p.groups = append(p.groups, status.Group)
+		case probe.Failed:
+			p.refused = append(p.refused, RefusedProbes{status.Group, status.Why})
+		}
+	}
+	if len(p.refused) > 0 && !slices.ContainsFunc(p.groups, probe.Group.InKernel) {
+		return nil, errors.Join(fmt.Errorf("%w: %s", ErrProbes, p.refused[0].Why), p.Close())
+	}
+	if err := p.Pause(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// around has a slice run with the probes attached.
+func (p *probes) around(slice func() error) error {
+	if err := p.timed(p.Resume); err != nil {
+		return err
+	}
+	return errors.Join(slice(), p.timed(p.Pause))
+}
+
+func (p *probes) timed(do func() error) error {
+	begin := time.Now()
+	err := do()
+	p.switches = append(p.switches, float64(time.Since(begin)))
+	return err
+}
+
+// probedSlice makes a slice of the system with probes attached.
+func (s *session) probedSlice(r *result, n int) error {
+	return s.probes.around(func() error {
+		m, err := s.slice(theSystem, n)
+		if err == nil {
+			r.probed = append(r.probed, m.figure)
+		}
+		return err
+	})
+}
+
+// reportProbes returns nil if the configuration asks for none.
+func (r *result) reportProbes() *ProbesReport {
+	if r.probes == nil {
+		return nil
+	}
+	all := quotients(r.probed, r.systems)
+	p := &ProbesReport{
+		P50Ns: round(median(r.probed), 1), WithoutNs: round(median(r.systems), 1), Ratio: round(median(all), 4),
+		RatioLow: round(quantileOf(all, 0.25), 4), RatioHigh: round(quantileOf(all, 0.75), 4),
+		SwitchNs: round(median(r.probes.switches), 0), Groups: r.probes.groups, Refused: r.probes.refused,
+	}
+	low, high := medianBounds(all)
+	p.MedianLow, p.MedianHigh = round(low, 4), round(high, 4)
+	return p
+}
+
+func (p *ProbesReport) figures() []*float64 {
+	return []*float64{&p.P50Ns, &p.WithoutNs, &p.Ratio, &p.RatioLow, &p.RatioHigh, &p.MedianLow, &p.MedianHigh, &p.SwitchNs}
+}
+
+// medianBounds returns two of the values between which the median of what they are drawn from lies with a probability of 95 %: by how
+// many of n values fall below it, which is binomial, here approximated (see any text on order statistics).
+func medianBounds(values []float64) (low, high float64) {
+	if len(values) == 0 {
+		return 0, 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	n := float64(len(sorted))
+	at := max(int(math.Floor((n-1.96*math.Sqrt(n))/2)), 0)
+	return sorted[at], sorted[len(sorted)-1-at]
+}
