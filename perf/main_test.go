@@ -17,6 +17,7 @@ const (
 	roleVariable = "CORECHAN_PERF_TEST_ROLE"
 	rolePeer     = "peer"
 	roleLead     = "lead"
+	roleProbed   = "probed"
 )
 
 func TestMain(m *testing.M) {
@@ -28,6 +29,9 @@ func TestMain(m *testing.M) {
 		}
 	case roleLead:
 		lead()
+	case roleProbed: // without privileges
+		_, err := Pingpong(context.Background(), Config{Count: 100, Probes: true}, testOptions(nil))
+		fmt.Println(err)
 	default:
 		goleak.VerifyTestMain(m)
 	}
