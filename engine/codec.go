@@ -144,6 +144,9 @@ func (s *sendEnd) sendThis(ctx context.Context, v any, o *SendOptions) error {
 			c.abandon()
 			return fmt.Errorf("engine: send %T: %w", v, err)
 		}
+		if !c.carries() && flags == 0 && len(c.head) == 0 {
+			return s.sendPlain(ctx, m)
+		}
 		return s.sendCargo(ctx, c, m, nil, flags)
 	case Message:
 		return s.sendCargo(ctx, c, m, nil, flags)

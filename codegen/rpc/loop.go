@@ -66,7 +66,7 @@ func (l *looped) Message(req *Request, m engine.Meta, err error) error {
 		v.srv.Logger.Warn("request lost", "reason", err)
 	case req.err != nil || req.entry == nil:
 		if !v.own(req) {
-			v.cancel()
+			l.over()
 		}
 	case req.entry.Inline:
 		v.newCall(req, m.Header).run()
@@ -79,5 +79,12 @@ func (l *looped) Message(req *Request, m engine.Meta, err error) error {
 // End implements engine.ChannelHandler.
 func (l *looped) End(err error) {
 	l.v.end(err)
+	l.over()
+}
+
+// over ends the calls; the answers end behind the last.
+func (l *looped) over() {
 	l.v.cancel()
+	l.v.calls.Done() // the loop led
+	go l.v.wait()
 }
