@@ -293,7 +293,7 @@ func (l *loopPoller) Arm() bool {
 	}
 	p.cons.Arm()
 	if p.cons.MustRing() {
-		p.bell.Ring()
+		p.ring()
 	}
 	p.armControl()
 	p.afterArm()
