@@ -48,8 +48,9 @@ func servingTurn(sess *engine.Session) *sync.Mutex {
 
 // A looped is a serving whose leader is a loop. Nobody overtakes that.
 type looped struct {
-	v   *serving
-	req Request
+	v    *serving
+	req  Request
+	once sync.Once
 }
 
 // Next implements engine.ChannelHandler.
@@ -84,7 +85,9 @@ func (l *looped) End(err error) {
 
 // over ends the calls; the answers end behind the last.
 func (l *looped) over() {
-	l.v.cancel()
-	l.v.calls.Done() // the loop led
-	go l.v.wait()
+	l.once.Do(func() {
+		l.v.cancel()
+		l.v.calls.Done() // the loop led
+		go l.v.wait()
+	})
 }
