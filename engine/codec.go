@@ -197,7 +197,10 @@ func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T, m *Meta) error
 		return err
 	}
 	payload, l, err := r.fast(), letter{}, error(nil)
-	if payload != nil && m == nil && !r.p.intercepted {
+	if payload != nil && !r.p.intercepted { // it has neither table nor header
+		if m != nil {
+			m.Header = nil
+		}
 		return decodeDirect(r, payload, v)
 	}
 	if payload == nil {
