@@ -15,7 +15,7 @@ import (
 // trip more. The strict guard has to find that, beside the first, and nothing beside itself.
 func TestSoakStrictCatchesARealDelay(t *testing.T) {
 	if os.Getenv("CORECHAN_SOAK") == "" {
-		t.Skip("set CORECHAN_SOAK=1; it builds two programs and measures for a minute")
+		t.Skip("set CORECHAN_SOAK=1; it builds two programs and measures for half a minute")
 	}
 	const only = "round trip, spin, typed"
 	dir := t.TempDir()
@@ -28,7 +28,8 @@ func TestSoakStrictCatchesARealDelay(t *testing.T) {
 	slow := filepath.Join(dir, "slow")
 	build(t, slow, "-overlay", overlay(t, dir, 200*time.Nanosecond))
 	strict := func(program, base string) (string, error) {
-		out, err := exec.CommandContext(t.Context(), program, "--strict", "--base", base, "--only", only).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), program, "--strict", "--base", base, "--only", only,
+			"--rounds", "12", "--seconds", "0.15").CombinedOutput()
 		return string(out), err
 	}
 	if out, err := strict(slow, good); err == nil || !strings.Contains(out, "SLOWER") {
