@@ -114,6 +114,20 @@ func TestAMessageThroughTheInboxAllocatesNothing(t *testing.T) {
 	})
 }
 
+func TestAMessageThatIsLookedForAllocatesNothing(t *testing.T) {
+	ctx := watchdog(t)
+	e := connect[order](t, setting{kind: channel})
+	out, in := &order{ID: 1}, new(order)
+	allocs(t, "it", func() {
+		check(t, e.s.Send(ctx, out))
+		for ok := false; !ok; {
+			var err error
+			ok, err = e.r.TryReceive(in)
+			check(t, err)
+		}
+	})
+}
+
 // What a call costs is the end that the answerer gets, which it may keep: the caller's side allocates nothing.
 func TestACallAllocatesTheAnswerersEnd(t *testing.T) {
 	if atomics.Race {

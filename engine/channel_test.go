@@ -336,6 +336,7 @@ func TestZeroEndsAnswerAnError(t *testing.T) {
 	}
 	_, calls["Reserve"] = s.Reserve(ctx, 1)
 	_, calls["Lease"] = r.Lease(ctx)
+	_, calls["TryReceive"] = r.TryReceive(new(order))
 	for name, err := range calls {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: %v", name, err)

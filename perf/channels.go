@@ -8,6 +8,7 @@ import (
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/perf/rig"
 	"github.com/corechan/corechan/ring"
 )
 
@@ -15,7 +16,7 @@ import (
 //
 // The near side listens, the far side dials. Each process has an engine of its own; within one, both sides share it.
 type channels struct {
-	carrier
+	carrier  rig.Carrier
 	engine   *engine.Engine
 	listener *engine.Listener
 }
@@ -24,7 +25,11 @@ func (s *channels) prepare(ctx context.Context, e *env) (err error) {
 	if err = s.start(e); err != nil {
 		return err
 	}
-	if s.listener, err = s.listen(ctx, e, s.engine); err != nil {
+	at, err := e.place(measure.Near)
+	if err != nil {
+		return err
+	}
+	if s.listener, err = s.carrier.Listen(ctx, at, s.engine); err != nil {
 		return err
 	}
 	e.address = addressOf(s.listener)
@@ -83,7 +88,11 @@ func (s *channels) connect(ctx context.Context, e *env, side measure.Side) (*eng
 			return nil, err
 		}
 	}
-	return s.dial(ctx, e, s.engine)
+	at, err := e.place(measure.Far)
+	if err != nil {
+		return nil, err
+	}
+	return s.carrier.Dial(ctx, at, s.engine)
 }
 
 func (s *channels) close() error {

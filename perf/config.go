@@ -1,19 +1,19 @@
 package perf
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/corechan/corechan/perf/limit"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // Errors that say which rule a configuration breaks. What is returned wraps one of them and says what to do instead.
 var (
-	ErrConfig = errors.New("cannot measure this")
-	ErrSize   = fmt.Errorf("%w: message size", ErrConfig)
-	ErrCores  = fmt.Errorf("%w: cores", ErrConfig)
+	ErrConfig = rig.ErrConfig
+	ErrSize   = rig.ErrSize
+	ErrCores  = rig.ErrCores
 )
 
 // Wait is what a receiver does while there is nothing to receive.
@@ -66,10 +66,11 @@ type Config struct {
 	Compare   bool          // with Hybrid, a ping-pong: measure Spin and Block beside it
 	Inflight  int           // calls that are under way at once; default 1
 	Runs      int           // how often to repeat everything, with new processes; medians are reported. Default 1
+	Profile   Profile       // files that say where the time went
 }
 
 // inProcess says whether both threads are in one process.
-func (c *Config) inProcess() bool { return c.Transport.inProcess() }
+func (c *Config) inProcess() bool { return c.Transport.InProcess() }
 
 // pinned says whether the hot threads are locked and pinned. Goroutines that block on each other within one process are
 // not: pinned to two threads they would pay two thread switches where none is needed.
@@ -91,7 +92,7 @@ func (c *Config) rivals() []Wait {
 }
 
 // complete fills in the defaults and checks everything that can be checked before anything is started.
-func (c Config) complete(k kind, machine machine) (Config, error) {
+func (c Config) complete(k kind, machine rig.Machine) (Config, error) {
 	setDefault(&c.Transport, Shm)
 	setDefault(&c.Ring, DefaultRing)
 	setDefault(&c.Runs, 1)
@@ -108,7 +109,7 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 		setDefault(&c.Inflight, 1)
 	}
 	setDefault(&c.Size, DefaultSize)
-	if c.Transport.roams() {
+	if c.Transport.Roams() {
 		setDefault(&c.Wait, Block)
 	}
 	setDefault(&c.Wait, Spin)
@@ -120,11 +121,11 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 		setDefault(&c.Seconds, DefaultSeconds)
 	}
 	switch {
-	case !c.Transport.known():
-		return c, fmt.Errorf("%w: transport %q is unknown; use %s", ErrConfig, c.Transport, listed(Transports()))
+	case !c.Transport.Known():
+		return c, fmt.Errorf("%w: transport %q is unknown; use %s", ErrConfig, c.Transport, rig.Listed(Transports()))
 	case !oneOf(c.Wait, Spin, Hybrid, Block):
 		return c, fmt.Errorf("%w: wait %q is unknown; use spin, hybrid or block", ErrConfig, c.Wait)
-	case c.Transport.roams() && c.Wait != Block:
+	case c.Transport.Roams() && c.Wait != Block:
 		return c, errPoller(c.Transport, c.Wait)
 	case !oneOf(c.Mode, Typed, Raw):
 		return c, fmt.Errorf("%w: mode %q is unknown; use typed or raw", ErrConfig, c.Mode)
@@ -152,7 +153,7 @@ func (c Config) complete(k kind, machine machine) (Config, error) {
 		return c, err
 	}
 	var err error
-	c.Cores, err = machine.choose(c.Cores, &c)
+	c.Cores, err = choose(machine, c.Cores, &c)
 	return c, err
 }
 
@@ -167,15 +168,15 @@ func (c *Config) checkKind(k kind) error {
 	switch {
 	case k != call && c.Inflight != 0:
 		return fmt.Errorf("%w: only calls have a number in flight", ErrConfig)
-	case c.Lane && !c.Transport.lanes():
+	case c.Lane && !c.Transport.Lanes():
 		return fmt.Errorf("%w: %s has no lanes; leave --lane out, or use shm or inmem", ErrConfig, c.Transport)
 	case k == pingpong || k == stream:
 		return nil
-	case c.Transport.bare():
+	case c.Transport.Bare():
 		return fmt.Errorf("%w: %s carries no %s", ErrConfig, c.Transport, k)
-	case k == passing && !c.Transport.passes():
-		passing := slices.DeleteFunc(Transports(), func(t Transport) bool { return !t.passes() })
-		return fmt.Errorf("%w: descriptors are passed between two processes of one machine; use %s", ErrConfig, listed(passing))
+	case k == passing && !c.Transport.Passes():
+		passing := slices.DeleteFunc(Transports(), func(t Transport) bool { return !t.Passes() })
+		return fmt.Errorf("%w: descriptors are passed between two processes of one machine; use %s", ErrConfig, rig.Listed(passing))
 	case c.Lane:
 		return fmt.Errorf("%w: a lane carries neither channels, nor streams, nor descriptors", ErrConfig)
 	case k == byteStream && (c.Mode != Raw || c.Size != Piece):

@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // of makes a machine of these cores, all online and each a physical core of its own.
-func of(cores ...int) machine {
-	return machine{online: cores, allowed: cores, sibling: func(c int) []int { return []int{c} }}
+func of(cores ...int) rig.Machine {
+	return rig.Machine{Online: cores, Allowed: cores, Sibling: func(c int) []int { return []int{c} }}
 }
 
 func TestDefaultsOfAConfig(t *testing.T) {
@@ -29,11 +31,11 @@ func TestDefaultsOfAConfig(t *testing.T) {
 func TestWhatIsWrongWithAConfigIsSaidAndWhatToDoInstead(t *testing.T) {
 	two := of(0, 1)
 	confined := of(2, 3)
-	confined.online = []int{0, 1, 2, 3}
+	confined.Online = []int{0, 1, 2, 3}
 	for _, test := range []struct {
 		name    string
 		config  Config
-		machine machine
+		machine rig.Machine
 		want    error
 		says    []string
 	}{
@@ -109,12 +111,12 @@ func TestWhereOneCoreIsEnough(t *testing.T) {
 
 func TestCoresThatShareAPhysicalCoreAreTheSecondChoice(t *testing.T) {
 	m := of(0, 1, 2, 3)
-	m.sibling = func(c int) []int { return []int{c &^ 1, c | 1} }
-	if got := FormatCores(m.pick()); got != "0,2" {
+	m.Sibling = func(c int) []int { return []int{c &^ 1, c | 1} }
+	if got := FormatCores(m.Pick()); got != "0,2" {
 		t.Errorf("picked %s of four", got)
 	}
-	m.allowed = []int{2, 3}
-	if got := FormatCores(m.pick()); got != "2,3" {
+	m.Allowed = []int{2, 3}
+	if got := FormatCores(m.Pick()); got != "2,3" {
 		t.Errorf("picked %s of two siblings", got)
 	}
 }

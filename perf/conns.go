@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // conns are connections as Go programs have them without corechan: at the server a goroutine each.
@@ -29,8 +30,8 @@ func (c *conns) listen(ctx context.Context, _ int) (string, []byte, error) {
 		return "", nil, err
 	}
 	network, address := "unix", c.env.address
-	if c.env.config.Transport.network() == "tcp" {
-		network, address = "tcp", anyPort
+	if c.env.config.Transport.Network() == "tcp" {
+		network, address = "tcp", rig.AnyPort
 	}
 	var err error
 	if c.listener, err = new(net.ListenConfig).Listen(ctx, network, address); err != nil {
@@ -80,7 +81,7 @@ func (c *conns) here() int { return int(c.count.Load()) }
 
 func (c *conns) ready(address string, certificate []byte, _ int) (err error) {
 	c.env.address, c.env.certificate = address, certificate
-	if c.env.config.Transport.secure() {
+	if c.env.config.Transport.Secure() {
 		c.config, err = c.env.tls(measure.Far)
 	}
 	return err
@@ -88,7 +89,7 @@ func (c *conns) ready(address string, certificate []byte, _ int) (err error) {
 
 func (c *conns) dial(ctx context.Context, n int) error {
 	c.list = make([]net.Conn, n)
-	network := c.env.config.Transport.network()
+	network := c.env.config.Transport.Network()
 	return each(n, func(i int) error {
 		conn, err := new(net.Dialer).DialContext(ctx, network, c.env.address)
 		if err != nil {

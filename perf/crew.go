@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // subject is which of the things that alternate has its turn.
@@ -35,6 +35,7 @@ type order struct {
 // outcome is what one side reports of a slice.
 type outcome struct {
 	Begin, End int64
+	Thread     int // in the first reply of the second process: the kernel's id of its hot thread
 	Allocs     uint64
 	Busy       float64 // cores that the process has kept busy
 	Err        error   `json:"-"`
@@ -45,6 +46,7 @@ type outcome struct {
 type crew struct {
 	side   measure.Side
 	core   int // -1: not pinned
+	thread int // the kernel's id of the hot thread; 0: its goroutine is on any
 	all    []contestant
 	halves [maxSubjects]measure.Half
 	clock  measure.Clock
@@ -59,12 +61,13 @@ func newCrew(side measure.Side, core int) (*crew, error) {
 	ready := make(chan error)
 	go func() {
 		if core >= 0 {
-			unpin, err := pin(core)
+			unpin, err := rig.Pin(core)
 			if err != nil {
 				ready <- err
 				return
 			}
 			defer unpin()
+			c.thread = unix.Gettid()
 		}
 		ready <- nil
 		for job := range c.jobs {
@@ -121,11 +124,11 @@ func (c *crew) begin(o order, samples []int64) {
 		s := measure.Slice{Index: o.Index, Warm: o.Warm, Count: o.Count, Pause: o.Pause, Samples: samples}
 		var before, after runtime.MemStats
 		close(running)
-		begin, usage := c.clock.Now(), cpuTime()
+		begin, usage := c.clock.Now(), rig.CPUTime()
 		runtime.ReadMemStats(&before)
 		err = c.halves[o.Subject].Run(&s)
 		runtime.ReadMemStats(&after)
-		busy := float64(cpuTime()-usage) / float64(c.clock.Now()-begin)
+		busy := float64(rig.CPUTime()-usage) / float64(c.clock.Now()-begin)
 		release()
 		if after.HeapAlloc > collectAt {
 			runtime.GC() // nobody else would
@@ -143,16 +146,7 @@ func (c *crew) confine(sub subject) (release func(), err error) {
 	if !c.all[sub].roams || c.core < 0 {
 		return func() {}, nil
 	}
-	return confine(c.core)
-}
-
-// cpuTime is how long the process has run, on all cores together.
-func cpuTime() time.Duration {
-	var u unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
-		return 0 // it cannot fail
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return rig.Confine(c.core)
 }
 
 // stop makes a slice in progress end with an error. It may be called by any goroutine once open has returned.
@@ -182,25 +176,5 @@ func (c *crew) dismiss() error {
 	return first
 }
 
-const (
-	memoryLimit = 1 << 30   // where the collector sets in although it is off
-	collectAt   = 256 << 20 // heap after a slice at which it is called
-)
-
-// quietRuntime makes room for that many threads which poll without ever yielding, and turns the garbage collector off.
-// The result undoes it.
-func quietRuntime(pollers int) (restore func()) {
-	procs := runtime.GOMAXPROCS(0)
-	if procs < pollers+1 {
-		runtime.GOMAXPROCS(pollers + 1)
-	}
-	bound := debug.SetMemoryLimit(memoryLimit)
-	percent := debug.SetGCPercent(-1)
-	return func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(bound)
-		if procs < pollers+1 {
-			runtime.GOMAXPROCS(procs)
-		}
-	}
-}
+// collectAt is the heap after a slice at which the collector is called.
+const collectAt = 256 << 20

@@ -12,6 +12,7 @@ import (
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/perf/limit"
 	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // crowd is many connections, as their server or their client has them; it is one or the other.
@@ -42,15 +43,15 @@ func newCrowd(c Config) (crowd, error) {
 		return nil, err
 	}
 	e := &env{config: c, address: "@corechan-perf-" + rand.Text(), clock: clock, lazy: true}
-	if c.Transport.bare() {
+	if c.Transport.Bare() {
 		return &conns{env: e}, nil
 	}
-	return &sessions{env: e, carrier: carrierOf(c.Transport)}, nil
+	return &sessions{env: e, carrier: rig.CarrierOf(c.Transport)}, nil
 }
 
 // identify makes the key and certificate of a server, if it needs any.
 func (e *env) identify() error {
-	if !e.config.Transport.secure() {
+	if !e.config.Transport.Secure() {
 		return nil
 	}
 	identity, err := limit.NewIdentity()
@@ -115,8 +116,8 @@ func race(n int, d time.Duration, trip func(i int) error) ([]int, error) {
 
 // sessions are those of corechan. The server answers on its loops; a client calls.
 type sessions struct {
-	env *env
-	carrier
+	env      *env
+	carrier  rig.Carrier
 	engine   *engine.Engine
 	listener *engine.Listener
 	list     []*engine.Session
@@ -143,8 +144,11 @@ func (s *sessions) listen(ctx context.Context, n int) (string, []byte, error) {
 	if err := s.start(n); err != nil {
 		return "", nil, err
 	}
-	var err error
-	if s.listener, err = s.carrier.listen(ctx, s.env, s.engine); err != nil {
+	at, err := s.env.place(measure.Near)
+	if err != nil {
+		return "", nil, err
+	}
+	if s.listener, err = s.carrier.Listen(ctx, at, s.engine); err != nil {
 		return "", nil, err
 	}
 	_, answer, err := newAsk(DefaultSize)
@@ -174,8 +178,12 @@ func (s *sessions) ready(address string, certificate []byte, n int) error {
 
 func (s *sessions) dial(ctx context.Context, n int) error {
 	s.list = make([]*engine.Session, n)
+	at, err := s.env.place(measure.Far)
+	if err != nil {
+		return err
+	}
 	return each(n, func(i int) (err error) {
-		s.list[i], err = s.carrier.dial(ctx, s.env, s.engine)
+		s.list[i], err = s.carrier.Dial(ctx, at, s.engine)
 		return err
 	})
 }

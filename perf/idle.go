@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // Bounds and defaults of an IdleConfig.
@@ -39,7 +41,7 @@ func Idle(ctx context.Context, c IdleConfig, o *Options) (IdleReport, error) {
 	if err := keep(ctx, c, o, &r.System); err != nil {
 		return r, r.interrupted(ctx, err)
 	}
-	limit, ok := c.Transport.idleLimit()
+	limit, ok := idleLimit(c.Transport)
 	if !ok {
 		return r, nil
 	}
@@ -62,7 +64,7 @@ func (r *IdleReport) interrupted(ctx context.Context, err error) error {
 }
 
 // idleLimit is the bare transport whose connections a transport's sessions are held against.
-func (t Transport) idleLimit() (Transport, bool) {
+func idleLimit(t Transport) (Transport, bool) {
 	switch t {
 	case Unix:
 		return BareUnix, true
@@ -80,13 +82,13 @@ func (c IdleConfig) complete() (IdleConfig, error) {
 	setDefault(&c.Busy, min(DefaultBusy, max(c.Sessions, 1)))
 	setDefault(&c.Seconds, DefaultSeconds)
 	setDefault(&c.Wait, Block)
-	all := slices.DeleteFunc(Transports(), Transport.inProcess)
+	all := slices.DeleteFunc(Transports(), Transport.InProcess)
 	switch {
 	case !slices.Contains(append(all, BareUnix, BareTCP, BareTLS), c.Transport):
-		return c, fmt.Errorf("%w: %q joins no two processes; use %s", ErrConfig, c.Transport, listed(all))
+		return c, fmt.Errorf("%w: %q joins no two processes; use %s", ErrConfig, c.Transport, rig.Listed(all))
 	case !oneOf(c.Wait, Spin, Hybrid, Block):
 		return c, fmt.Errorf("%w: wait %q is unknown; use spin, hybrid or block", ErrConfig, c.Wait)
-	case c.Transport.roams() && c.Wait == Spin:
+	case c.Transport.Roams() && c.Wait == Spin:
 		return c, errPoller(c.Transport, c.Wait)
 	case c.Sessions < 1 || c.Sessions > MaxSessions:
 		return c, fmt.Errorf("%w: %d sessions; give 1 to %d", ErrConfig, c.Sessions, MaxSessions)
@@ -125,11 +127,13 @@ func keep(ctx context.Context, c IdleConfig, o *Options, f *IdleFigures) (err er
 		name string
 		to   **process
 	}{{"server process", &server}, {"client process", &client}} {
-		if *p.to, err = spawn(o.Command(), nil); err != nil {
+		far, err := rig.Spawn(o.Command(), nil)
+		if err != nil {
 			return err
 		}
-		(*p.to).name = p.name
-		if err := (*p.to).tell(plan{Kind: idle, Config: Config{Transport: c.Transport, Wait: c.Wait, Ring: DefaultRing, Size: DefaultSize}}); err != nil {
+		far.Name = p.name
+		*p.to = &process{Process: far}
+		if err := far.Tell(plan{Kind: idle, Config: Config{Transport: c.Transport, Wait: c.Wait, Ring: DefaultRing, Size: DefaultSize}}); err != nil {
 			return err
 		}
 	}

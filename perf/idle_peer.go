@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // idle is the kind of measurement whose second processes are served here.
@@ -49,33 +51,33 @@ type idleAnswer struct {
 
 // ask has a process do one thing. The end of ctx ends the process.
 func (p *process) ask(ctx context.Context, o idleOrder, patience time.Duration) (a idleAnswer, err error) {
-	defer context.AfterFunc(ctx, func() { _ = p.conn.Close() })()
-	if err := p.tell(o); err != nil {
+	defer context.AfterFunc(ctx, func() { _ = p.Conn.Close() })()
+	if err := p.Tell(o); err != nil {
 		p.failed = true
 		return a, err
 	}
-	if err := p.receive(&a, time.Now().Add(patience)); err != nil {
+	if err := p.Hear(&a, time.Now().Add(patience)); err != nil {
 		p.failed = true
-		return a, p.explain(err)
+		return a, err
 	}
 	if a.Err != "" {
 		p.failed = true
-		return a, fmt.Errorf("%s: %s", p.name, a.Err)
+		return a, fmt.Errorf("%s: %s", p.Name, a.Err)
 	}
 	return a, nil
 }
 
 // serveIdle is the whole of such a process. Should the first process die, it exits at once, whatever it does.
-func serveIdle(ctx context.Context, control *control, told plan) error {
+func serveIdle(ctx context.Context, control *rig.Control, told plan) error {
 	c, err := newCrowd(told.Config)
 	if err != nil {
-		return control.send(idleAnswer{Err: err.Error()})
+		return control.Send(idleAnswer{Err: err.Error()})
 	}
 	orders := make(chan idleOrder)
 	go func() {
 		for {
 			var o idleOrder
-			if err := control.receive(&o, time.Time{}); err != nil {
+			if err := control.Receive(&o, time.Time{}); err != nil {
 				if !errors.Is(err, io.EOF) {
 					fmt.Fprintln(os.Stderr, "read an order:", err)
 				}
@@ -86,13 +88,13 @@ func serveIdle(ctx context.Context, control *control, told plan) error {
 	}()
 	for o := range orders {
 		if o.Verb == end {
-			return control.send(replyOf(outcome{}, c.close()))
+			return control.Send(replyOf(outcome{}, c.close()))
 		}
 		a, err := obey(ctx, c, o)
 		if err != nil {
 			a.Err = err.Error()
 		}
-		if err := control.send(a); err != nil {
+		if err := control.Send(a); err != nil {
 			return err
 		}
 	}
@@ -114,9 +116,9 @@ func obey(ctx context.Context, c crowd, o idleOrder) (a idleAnswer, err error) {
 	case idleRest:
 		a.Usage, err = used()
 		if err == nil {
-			before, begun := cpuTime(), time.Now()
+			before, begun := rig.CPUTime(), time.Now()
 			time.Sleep(o.Time)
-			a.Cores = float64(cpuTime()-before) / float64(time.Since(begun))
+			a.Cores = float64(rig.CPUTime()-before) / float64(time.Since(begun))
 		}
 		return a, err
 	case idleUse:

@@ -29,7 +29,7 @@ type form struct {
 func forms(k kind, c *Config) []form {
 	switch t := c.Transport; t {
 	case Unix, BareUnix, TCP, BareTCP:
-		n := t.network()
+		n := t.Network()
 		all := []form{blockingForm(n), connForm(n)}
 		if !c.limitBlocks() {
 			all = append([]form{pollingForm(n)}, all...)

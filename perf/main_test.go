@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // The test binary is also the second process of its measurements, and a first process that a test can kill.
@@ -71,11 +73,11 @@ func forTwoCores(t *testing.T, c Config) Config {
 
 func complete(t *testing.T, k kind, c Config) Config {
 	t.Helper()
-	m, err := thisMachine()
+	m, err := rig.ThisMachine()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.allowed) < 2 {
+	if len(m.Allowed) < 2 {
 		t.Skip("needs two cores")
 	}
 	c, err = c.complete(k, m)

@@ -5,52 +5,50 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"time"
 
 	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // ErrNotAPeer reports that ServePeer was called in a process that no run has started.
-var ErrNotAPeer = errors.New("the second process of a measurement is started by the first, not by hand")
+var ErrNotAPeer = rig.ErrNotAPeer
 
 // ServePeer is the whole of the second process: it serves the run that started it, and returns when that is over. Call
 // it where Options.Command leads to. Should the first process die, it exits at once, in the middle of a slice too.
 func ServePeer(ctx context.Context) error {
-	f := os.NewFile(fdControl, "control")
-	conn, err := net.FileConn(f)
+	control, err := rig.Inherit()
 	if err != nil {
-		return ErrNotAPeer
-	}
-	_ = f.Close() // conn has its own duplicate
-	unixConn, ok := conn.(*net.UnixConn)
-	if !ok {
-		return ErrNotAPeer
+		return err
 	}
 	// Ctrl-C reaches every process of the terminal; when to end is for the first one to say.
 	signal.Ignore(os.Interrupt)
-	p := &peer{control: newControl(unixConn)}
+	p := &peer{Control: control}
 	var told plan
-	if err := p.receive(&told, time.Now().Add(startTimeout)); err != nil {
+	if err := p.Receive(&told, time.Now().Add(startTimeout)); err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
 	if told.Kind == idle {
-		return serveIdle(ctx, p.control, told)
+		return serveIdle(ctx, control, told)
+	}
+	profiled, err := told.Config.Profile.peer().start()
+	if err != nil {
+		return p.Send(replyOf(outcome{}, err))
 	}
 	if err := p.start(ctx, told); err != nil {
-		return p.send(replyOf(outcome{}, err))
+		return p.Send(replyOf(outcome{}, errors.Join(err, profiled())))
 	}
-	if err := p.send(reply{}); err != nil {
+	if err := p.Send(reply{Outcome: outcome{Thread: p.crew.thread}}); err != nil {
 		return err
 	}
-	return p.serve()
+	return p.serve(profiled)
 }
 
 // peer is the far side in its own process.
 type peer struct {
-	*control
+	*rig.Control
 	crew   *crew
 	all    []contestant
 	shared *shared
@@ -58,7 +56,7 @@ type peer struct {
 
 func (p *peer) start(ctx context.Context, told plan) error {
 	c := told.Config
-	quietRuntime(1)
+	rig.Quiet(1)
 	clock, err := measure.NewClock()
 	if err != nil {
 		return err
@@ -80,12 +78,13 @@ func (p *peer) start(ctx context.Context, told plan) error {
 	return p.crew.open(opening, p.all)
 }
 
-func (p *peer) serve() error {
+// serve does what it is told until the end, and completes the profiles before it says that everything is closed.
+func (p *peer) serve(profiled func() error) error {
 	commands := make(chan command)
 	go func() {
 		for {
 			var c command
-			if err := p.receive(&c, time.Time{}); err != nil {
+			if err := p.Receive(&c, time.Time{}); err != nil {
 				if !errors.Is(err, io.EOF) {
 					fmt.Fprintln(os.Stderr, "read a command:", err)
 				}
@@ -100,17 +99,17 @@ func (p *peer) serve() error {
 			switch c.Verb {
 			case run:
 				p.crew.begin(c.Order, nil)
-				if _, err := p.conn.Write(running); err != nil {
+				if _, err := p.Conn.Write(running); err != nil {
 					return err
 				}
 			case stop:
 				p.crew.stop()
 			case end:
-				err := errors.Join(p.crew.dismiss(), closeAll(p.all), p.shared.close())
-				return p.send(replyOf(outcome{}, err))
+				err := errors.Join(p.crew.dismiss(), closeAll(p.all), p.shared.close(), profiled())
+				return p.Send(replyOf(outcome{}, err))
 			}
 		case o := <-p.crew.done:
-			if err := p.send(replyOf(o, nil)); err != nil {
+			if err := p.Send(replyOf(o, nil)); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/corechan/corechan/perf/environment"
+	results "github.com/corechan/corechan/perf/result"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // ErrInterrupted is returned when the context ended before anything was measured.
@@ -20,6 +24,10 @@ type Options struct {
 
 	// Progress, if not nil, is called after each slice of the system.
 	Progress func(Progress)
+
+	// Result, if not nil, is filled with all that Pingpong, Stream, Call, Descriptor or Bytes has measured, each run's figures and
+	// the times as they went, in the form that it has on disk.
+	Result *results.Result
 
 	// Phase, if not nil, is called by Idle when something begins that takes a while, with a few words.
 	Phase func(string)
@@ -119,36 +127,39 @@ func repeat[R any](ctx context.Context, k kind, c Config, o *Options, report fun
 	reports []R, interrupted bool, err error,
 ) {
 	o = o.orDefault()
-	m, err := thisMachine()
+	m, err := rig.ThisMachine()
 	if err != nil {
 		return nil, false, err
 	}
 	if c, err = c.complete(k, m); err != nil {
 		return nil, false, err
 	}
-	for n := range c.Runs {
-		r, err := once(ctx, k, &c, o.Command, func(p Progress) {
+	rec := newRecording(o.Result)
+	for n := 0; n < c.Runs && !interrupted; n++ {
+		one := c
+		one.Profile = c.Profile.run(n + 1)
+		r, err := once(ctx, k, &one, o.Command, rec, func(p Progress) {
 			p.Run, p.Runs = n+1, c.Runs
 			o.Progress(p)
 		})
 		switch {
 		case errors.Is(err, ErrInterrupted) && len(reports) > 0:
-			return reports, true, nil
+			interrupted = true
+			continue
 		case err != nil:
 			return nil, false, err
-		case r.complete:
+		}
+		interrupted = !r.complete
+		if r.complete || len(reports) == 0 {
 			reports = append(reports, report(&c, r))
-		case len(reports) > 0:
-			return reports, true, nil
-		default:
-			return append(reports, report(&c, r)), true, nil
+			rec.ran(r)
 		}
 	}
-	return reports, false, nil
+	return reports, interrupted, rec.finish(ctx, k, &c, interrupted)
 }
 
 // once makes one run.
-func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress func(Progress)) (r *result, err error) {
+func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, rec *recording, progress func(Progress)) (r *result, err error) {
 	r = &result{trips: newHistogram()}
 	defer func() {
 		if ctx.Err() != nil && len(r.systems) == 0 {
@@ -158,6 +169,11 @@ func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress
 	if ctx.Err() != nil {
 		return r, ErrInterrupted
 	}
+	profiled, err := c.Profile.start()
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, profiled()) }()
 	s, err := newSession(ctx, k, c, cmd)
 	if err != nil {
 		return r, err
@@ -165,7 +181,7 @@ func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, progress
 	r.limits = make([][]float64, len(s.those(asLimit)))
 	r.rivals = make([]rival, len(s.those(asRival)))
 	r.timer = s.env.clock.Overhead()
-	err = s.measure(ctx, r, progress)
+	err = s.measure(ctx, r, rec, progress)
 	return r, errors.Join(err, s.close())
 }
 
@@ -177,7 +193,7 @@ const (
 )
 
 // measure makes all slices of a run.
-func (s *session) measure(ctx context.Context, r *result, progress func(Progress)) error {
+func (s *session) measure(ctx context.Context, r *result, rec *recording, progress func(Progress)) (failed error) {
 	var each [maxSubjects]float64 // ns a message
 	subjects := subject(len(s.all))
 	for sub := range subjects {
@@ -194,11 +210,27 @@ func (s *session) measure(ctx context.Context, r *result, progress func(Progress
 				return err
 			}
 			r.limits[i] = append(r.limits[i], m.figure)
+			rec.addLimit(i, m)
 		}
 		return nil
 	}
 	if err := limits(); err != nil {
 		return err
+	}
+	if rec != nil {
+		watches, err := s.watch()
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if failed != nil {
+				return
+			}
+			var found []environment.Disturbance
+			if found, failed = watched(watches); failed == nil {
+				rec.disturbed(found)
+			}
+		}()
 	}
 	for i := 0; ; i++ {
 		n, done := p.next(i, r)
@@ -214,6 +246,7 @@ func (s *session) measure(ctx context.Context, r *result, progress func(Progress
 			return err
 		}
 		r.add(m, n)
+		rec.addSystem(m)
 		for j, sub := range s.those(asRival) {
 			if m, err = s.slice(sub, p.counts[sub]); err != nil {
 				return err

@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"runtime"
-	"strings"
-	"sync"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // farSide is the other half of a run as the first process sees it. Its methods are called by one goroutine; stop by any.
@@ -23,93 +18,55 @@ type farSide interface {
 	end() (outcome, error)          // waits for the slice begun
 	stop()
 	lost() <-chan struct{} // is closed when the far side is gone
+	hot() (pid, tid int)   // its hot thread, once it is open
 	close() error
 }
 
 const (
 	startTimeout = 20 * time.Second
-	endTimeout   = 5 * time.Second
+	endTimeout   = rig.EndTimeout
 )
 
 // process is a far side in a process of its own.
 type process struct {
-	*control
-	name   string
+	*rig.Process
 	plan   plan         // but for the addresses
 	all    []contestant // which have them
-	cmd    *exec.Cmd
-	stderr head
-	gone   chan struct{} // closed after the process has been waited for
-	exit   error         // then: what Wait returned
-	failed bool          // it has told of an error, or said something else than expected
-	send1  sync.Mutex    // stop may come at any time
+	thread int
+	failed bool // it has told of an error, or said something else than expected
 }
 
 // startProcess starts the second process of a run, which inherits what is shared.
 func startProcess(cmd *exec.Cmd, k kind, e *env, all []contestant, s *shared) (*process, error) {
 	files := append([]*os.File{s.memory, s.bells[0], s.bells[1]}, s.far...) // fdMemory, fdFarBell, fdNearBell, fdSocket
-	far, err := spawn(cmd, files)
+	far, err := rig.Spawn(cmd, files)
 	if err != nil {
 		return nil, err
 	}
 	s.given()
-	far.all, far.plan = all, plan{Kind: k, Config: e.config, Address: e.address, Certificate: e.certificate}
-	return far, nil
-}
-
-// spawn starts a process that serves this one, and inherits these files, as the descriptors from fdMemory on.
-func spawn(cmd *exec.Cmd, files []*os.File) (*process, error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, fmt.Errorf("socketpair: %w", err)
-	}
-	mine, theirs := os.NewFile(uintptr(pair[0]), "control"), os.NewFile(uintptr(pair[1]), "control")
-	defer theirs.Close()
-	conn, err := net.FileConn(mine)
-	_ = mine.Close() // conn has its own duplicate
-	if err != nil {
-		return nil, err
-	}
-	far := &process{control: newControl(conn.(*net.UnixConn)), name: "second process", cmd: cmd, gone: make(chan struct{})}
-	cmd.ExtraFiles = append([]*os.File{fdControl - 3: theirs}, files...)
-	cmd.Stderr = &far.stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	go func() {
-		// The kernel sends Pdeathsig when the thread that started the process ends, so that thread must stay.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		far.exit = cmd.Wait()
-		close(far.gone)
-	}()
-	if err := <-started; err != nil {
-		return nil, errors.Join(fmt.Errorf("start the second process: %w", err), conn.Close())
-	}
-	return far, nil
+	return &process{Process: far, all: all, plan: plan{Kind: k, Config: e.config, Address: e.address, Certificate: e.certificate}}, nil
 }
 
 func (p *process) open(ctx context.Context) error {
 	for _, c := range p.all {
 		p.plan.Addresses = append(p.plan.Addresses, c.env.address)
 	}
-	if err := p.tell(p.plan); err != nil {
+	if err := p.Tell(p.plan); err != nil {
 		return err
 	}
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(startTimeout)
 	}
-	_, err := p.hear(deadline)
+	o, err := p.hear(deadline)
+	p.thread = o.Thread
 	return err
 }
 
+func (p *process) hot() (pid, tid int) { return p.Cmd.Process.Pid, p.thread }
+
 func (p *process) begin(o order) error {
-	if err := p.tell(command{Verb: run, Order: o}); err != nil {
+	if err := p.Tell(command{Verb: run, Order: o}); err != nil {
 		return err
 	}
 	_, err := p.hear(time.Now().Add(startTimeout))
@@ -118,84 +75,32 @@ func (p *process) begin(o order) error {
 
 func (p *process) end() (outcome, error) { return p.hear(time.Now().Add(sliceTimeout)) }
 
-func (p *process) stop() { _ = p.tell(command{Verb: stop}) }
+func (p *process) stop() { _ = p.Tell(command{Verb: stop}) }
 
-func (p *process) lost() <-chan struct{} { return p.gone }
+func (p *process) lost() <-chan struct{} { return p.Gone() }
 
 // close asks the process to end, and ends it if it does not. It is gone when close returns.
 func (p *process) close() error {
 	var err error
 	if !p.failed {
-		if err = p.tell(command{Verb: end}); err == nil {
+		if err = p.Tell(command{Verb: end}); err == nil {
 			_, err = p.hear(time.Now().Add(endTimeout))
 		}
 	}
-	err = errors.Join(err, p.conn.Close())
-	select {
-	case <-p.gone:
-	case <-time.After(endTimeout):
-	}
-	_ = p.cmd.Process.Kill() // an error means that it has ended
-	<-p.gone
-	return err
-}
-
-func (p *process) tell(v any) error {
-	p.send1.Lock()
-	defer p.send1.Unlock()
-	if err := p.send(v); err != nil {
-		return p.explain(err)
-	}
-	return nil
+	return errors.Join(err, p.Close())
 }
 
 func (p *process) hear(deadline time.Time) (outcome, error) {
 	var r reply
-	if err := p.receive(&r, deadline); err != nil {
+	if err := p.Hear(&r, deadline); err != nil {
 		p.failed = true
-		return outcome{}, p.explain(err)
+		return outcome{}, err
 	}
 	if r.Err != "" {
 		p.failed = true
-		return outcome{}, fmt.Errorf("%s: %s", p.name, r.Err)
+		return outcome{}, fmt.Errorf("%s: %s", p.Name, r.Err)
 	}
 	return r.Outcome, nil
-}
-
-// explain adds what the process left behind when it died.
-func (p *process) explain(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("the %s does not answer: %w", p.name, err)
-	}
-	select {
-	case <-p.gone:
-	case <-time.After(endTimeout):
-		return fmt.Errorf("%s: %w", p.name, err)
-	}
-	if said := strings.TrimSpace(p.stderr.String()); said != "" {
-		return fmt.Errorf("the %s died (%v) and said: %s", p.name, p.exit, said)
-	}
-	return fmt.Errorf("the %s died (%v)", p.name, p.exit)
-}
-
-// head keeps the first bytes written to it: of a Go program that crashes, those that matter.
-type head struct {
-	mu   sync.Mutex
-	kept []byte
-}
-
-func (t *head) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	const most = 4 << 10
-	t.kept = append(t.kept, b[:min(len(b), most-len(t.kept))]...)
-	return len(b), nil
-}
-
-func (t *head) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.kept)
 }
 
 // thread is a far side in this process.
@@ -221,6 +126,8 @@ func (t *thread) end() (outcome, error) {
 		return outcome{}, errors.New("the far thread does not come back")
 	}
 }
+
+func (t *thread) hot() (pid, tid int) { return os.Getpid(), t.crew.thread }
 
 func (t *thread) stop() { t.crew.stop() }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // session is one run's two sides, open and ready for slices. It is used by one goroutine.
@@ -49,7 +50,7 @@ func newSession(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd) (_
 	if c.inProcess() {
 		pollers = 2
 	}
-	s.restore = quietRuntime(pollers)
+	s.restore = rig.Quiet(pollers)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())

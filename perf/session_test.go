@@ -211,7 +211,7 @@ func TestASliceEndsWhenTheSecondProcessIsKilled(t *testing.T) {
 				killed := make(chan struct{})
 				go func() {
 					defer close(killed)
-					_ = p.cmd.Process.Kill()
+					_ = p.Cmd.Process.Kill()
 				}()
 				var err error
 				for err == nil {
@@ -248,11 +248,11 @@ func TestTheSecondProcessExitsInMidSliceWhenItsPeerHangsUp(t *testing.T) {
 	if err := p.begin(order{Subject: theSystem, Count: 10}); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.conn.Close(); err != nil {
+	if err := p.Conn.Close(); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-p.gone:
+	case <-p.Gone():
 	case <-time.After(watchdog):
 		t.Error("the second process lives on")
 	}

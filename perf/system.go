@@ -7,6 +7,7 @@ import (
 
 	"github.com/corechan/corechan/perf/limit"
 	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // kind is what is measured.
@@ -102,10 +103,10 @@ func contestants(e *env) []contestant {
 func newSystem(e *env, k kind, name string, r role) contestant {
 	e = e.as(k, name)
 	t := e.config.Transport
-	if t.bare() {
+	if t.Bare() {
 		return newBare(e, forms(k, &e.config)[0], r)
 	}
-	return contestant{env: e, system: &channels{carrier: carrierOf(t)}, role: r, needs: needs{roams: t.roams()}}
+	return contestant{env: e, system: &channels{carrier: rig.CarrierOf(t)}, role: r, needs: needs{roams: t.Roams()}}
 }
 
 // newLimits makes what the system is held against, one at least: where the machine's own limit is not at issue, it is corechan

@@ -1,10 +1,9 @@
 package perf
 
 import (
-	"encoding/json"
 	"errors"
-	"net"
-	"time"
+
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // The two processes of a run speak over a socketpair, one JSON value a line:
@@ -21,8 +20,7 @@ import (
 //
 // Should the first process die, the second reads the end of the stream and exits.
 const (
-	fdControl = 3 + iota
-	fdMemory
+	fdMemory = rig.FirstFile + iota
 	fdFarBell
 	fdNearBell
 	fdSocket // and those after it: one for each contestant that goes over a bare connection
@@ -65,25 +63,3 @@ func replyOf(o outcome, err error) reply {
 
 // running stands apart from reply because it is sent while allocations are counted: it costs none.
 var running = []byte("{}\n")
-
-// control is one end of the conversation. Not for concurrent use, except that one goroutine may read while another
-// writes.
-type control struct {
-	conn *net.UnixConn
-	enc  *json.Encoder
-	dec  *json.Decoder
-}
-
-func newControl(conn *net.UnixConn) *control {
-	return &control{conn: conn, enc: json.NewEncoder(conn), dec: json.NewDecoder(conn)}
-}
-
-func (c *control) send(v any) error { return c.enc.Encode(v) }
-
-// receive waits until the deadline; the zero time stands for ever.
-func (c *control) receive(v any, deadline time.Time) error {
-	if err := c.conn.SetReadDeadline(deadline); err != nil {
-		return err
-	}
-	return c.dec.Decode(v)
-}

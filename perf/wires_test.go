@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/corechan/corechan/perf/measure"
+	"github.com/corechan/corechan/perf/rig"
 )
 
 // bareWires are the limits that go over a connection, each with the names of what it is held against, when it polls and when it
@@ -105,7 +106,7 @@ func TestTheFarHalfOfABareConnectionStops(t *testing.T) {
 func TestAProcessIsConfinedOnlyForAWhile(t *testing.T) {
 	core := forTwoCores(t, Config{}).Cores[1]
 	before := affinities(t)
-	release, err := confine(core)
+	release, err := rig.Confine(core)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func TestAProcessIsConfinedOnlyForAWhile(t *testing.T) {
 
 func affinities(t *testing.T) map[int]unix.CPUSet {
 	t.Helper()
-	ids, err := threads()
+	ids, err := rig.Threads()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestAThreadStaysPinnedWhileItsProcessIsConfined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	release, err := confine(cores[1])
+	release, err := rig.Confine(cores[1])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func (f *callCmd) Run(a *app) error {
 		return err
 	}
 	c.Transport, c.Inflight = perf.Transport(f.Transport), f.Inflight
-	return measure(a, c, f.JSON, nanoseconds, perf.Call, printCall,
+	return measure(a, c, &f.perfFlags, nanoseconds, perf.Call, printCall,
 		func(r *perf.CallReport) bool { return r.Interrupted })
 }
 
@@ -93,6 +93,6 @@ func (f *fdCmd) Run(a *app) error {
 		return err
 	}
 	c.Transport = perf.Transport(f.Transport)
-	return measure(a, c, f.JSON, nanoseconds, perf.Descriptor, printDescriptor,
+	return measure(a, c, &f.perfFlags, nanoseconds, perf.Descriptor, printDescriptor,
 		func(r *perf.PingpongReport) bool { return r.Interrupted })
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/perf/dash"
 	"github.com/corechan/corechan/transports"
 	"github.com/corechan/corechan/transports/gateway"
 )
@@ -37,15 +38,26 @@ type cli struct {
 		Call     callCmd     `cmd:"" set:"wait=spin; over h2 and ws block" help:"Measure round trips through a fresh channel for each answer."`
 		Fd       fdCmd       `cmd:"" set:"wait=block" help:"Measure round trips that pass a descriptor."`
 		Idle     idleCmd     `cmd:"" help:"Measure what idle sessions cost, and how evenly busy ones are served."`
+		Compare  compareCmd  `cmd:"" help:"Say what changed beyond noise between two results."`
+		Export   exportCmd   `cmd:"" help:"Print results in the form of benchstat or HdrHistogram."`
+		Report   reportCmd   `cmd:"" help:"Make one HTML page of results."`
+		Load     loadCmd     `cmd:"" help:"Measure answers to messages that come at a rate, whether the ones before were answered or not."`
+		Cores    coresCmd    `cmd:"" help:"Measure how far apart cores are: a table and a drawing."`
+		LoadPeer loadPeerCmd `cmd:"" hidden:"" help:"The second process of a load; started by the first."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`
+	Run     runCmd        `cmd:"" help:"Become a command that is pinned and prepared."`
 	Gen     genCmd        `cmd:"" help:"Generate the code of messages and services from Go source."`
 	Ls      lsCmd         `cmd:"" help:"List the services that a process serves, with their methods."`
 	Call    callMethodCmd `cmd:"" help:"Call a method of a service, with JSON."`
 	Gateway gatewayCmd    `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
 	Trace   traceCmd      `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
+	Dash    dashCmd       `cmd:"" help:"Show that in a browser, live and recorded: which core lost its time to what."`
+	Top     topCmd        `cmd:"" help:"Show the sessions and channels of the processes of this machine, and what passes over them."`
 	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
-	Version versionCmd    `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that has a shell complete commands, URLs and methods."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 const description = `Channels between processes on one machine, at the speed of a shared cache line.
@@ -58,12 +70,16 @@ type app struct {
 	stdout   io.Writer
 	stderr   io.Writer
 	progress bool // stderr is a terminal
+	colours  bool // stdout is one
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	a := &app{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, progress: term.IsTerminal(int(os.Stderr.Fd()))}
+	a := &app{
+		ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, progress: term.IsTerminal(int(os.Stderr.Fd())),
+		colours: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "",
+	}
 	os.Exit(a.run(os.Args[1:]))
 }
 
@@ -79,6 +95,9 @@ func (a *app) run(args []string) int {
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
+	}
+	if args[0] == completeWord {
+		return a.complete(parser, args[1:])
 	}
 	k, err := parser.Parse(args)
 	if exited >= 0 {
@@ -99,11 +118,14 @@ func (a *app) exitCode(err error) int {
 	case errors.Is(err, errPartial):
 		return exitInterrupted
 	}
+	if code := exitStatus(0); errors.As(err, &code) {
+		return int(code)
+	}
 	fmt.Fprintln(a.stderr, "corechan:", err)
 	switch {
 	case errors.Is(err, perf.ErrInterrupted):
 		return exitInterrupted
-	case errors.Is(err, perf.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
+	case errors.Is(err, perf.ErrConfig), errors.Is(err, dash.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
 		return exitUsage
 	default:
 		return exitFailure

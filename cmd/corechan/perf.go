@@ -23,6 +23,7 @@ type perfFlags struct {
 	Ring    int      `default:"262144" placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144."`
 	Runs    int      `default:"1" placeholder:"N" help:"Repeat everything N times, each time with new processes, and report the median of each figure. Default: 1."`
 	JSON    bool     `name:"json" help:"Print one JSON object and nothing else."`
+	outFlags
 }
 
 // transportFlag is told to those that do not need two processes.
@@ -139,7 +140,7 @@ func (p *pingpongCmd) Run(a *app) error {
 		return err
 	}
 	c.Pause, c.Compare = p.Pause, p.Compare
-	return measure(a, c, p.JSON, nanoseconds, perf.Pingpong, printPingpong,
+	return measure(a, c, &p.perfFlags, nanoseconds, perf.Pingpong, printPingpong,
 		func(r *perf.PingpongReport) bool { return r.Interrupted })
 }
 
@@ -201,7 +202,7 @@ func (s *streamCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return measure(a, c, s.JSON, perSecond, do, printStream,
+	return measure(a, c, &s.perfFlags, perSecond, do, printStream,
 		func(r *perf.StreamReport) bool { return r.Interrupted })
 }
 
@@ -222,22 +223,28 @@ func (s *streamCmd) bytes(c *perf.Config) error {
 }
 
 // measure is what the commands have in common.
-func measure[R any](a *app, c perf.Config, asJSON bool, unit func(float64) string,
+func measure[R any](a *app, c perf.Config, flags *perfFlags, unit func(float64) string,
 	do func(context.Context, perf.Config, *perf.Options) (R, error), print func(io.Writer, *R), interrupted func(*R) bool,
 ) error {
 	p := progress{to: a.stderr, on: a.progress, unit: unit}
-	r, err := do(a.ctx, c, &perf.Options{Progress: p.show})
+	o := &perf.Options{Progress: p.show}
+	if err := flags.prepare(&c, o); err != nil {
+		return err
+	}
+	r, err := do(a.ctx, c, o)
 	p.clear()
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	kept := flags.write(a, o.Result) // first: who reads standard output may have gone
+	if flags.JSON {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetIndent("", "  ")
 		err = enc.Encode(&r)
 	} else {
 		print(a.stdout, &r)
 	}
+	err = errors.Join(err, kept)
 	if err == nil && interrupted(&r) {
 		fmt.Fprintln(a.stderr, "corechan: interrupted; the figures are of what was measured until then")
 		return errPartial

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -91,6 +92,69 @@ func testAContextEndsAWaitingReceive(t *T) {
 		sendNumbers(t, w.s, 0, 10) // nothing is lost
 		wantNumbers(t, w.r, 0, 10)
 	})
+}
+
+// testTryReceiveNeverWaits looks for messages without waiting for any: it finds all of them, in order, and the end.
+func testTryReceiveNeverWaits(t *T) {
+	t.onRoutes(func(t *T, w way) {
+		look := func() (n note, ok bool, err error) {
+			for !ok && err == nil && t.ctx.Err() == nil {
+				if ok, err = w.r.TryReceive(&n); !ok {
+					runtime.Gosched()
+				}
+			}
+			return n, ok, err
+		}
+		if ok, err := w.r.TryReceive(&note{}); ok || err != nil {
+			t.Fatalf("received something before it was sent: %v", err)
+		}
+		const count = 300
+		sent := result(func() error {
+			for i := range uint64(count) {
+				if err := w.s.Send(t.ctx, &note{ID: i}); err != nil {
+					return err
+				}
+			}
+			return w.s.Close()
+		})
+		for i := range uint64(count) {
+			n, ok, err := look()
+			if !ok || n.ID != i {
+				t.Fatalf("message %d where %d was due: %v", n.ID, i, err)
+			}
+		}
+		t.check(get(t, sent))
+		for range 2 { // and again
+			_, ok, err := look()
+			if ok {
+				t.Fatal("a message after the last one")
+			}
+			t.want(err, io.EOF)
+		}
+	})
+}
+
+// testTryReceiveLearnsThatThePeerIsGone cuts the link after a message: that is received, then the peer is gone.
+func testTryReceiveLearnsThatThePeerIsGone(t *T) {
+	l := t.connect()
+	s, r := channel[note](t, l.A, l.B)
+	t.check(s.Send(t.ctx, &note{ID: 7}))
+	t.check(l.A.Flush(t.ctx))
+	l.Cut()
+	n, ok, err := note{}, false, error(nil)
+	for !ok && err == nil && t.ctx.Err() == nil {
+		if ok, err = r.TryReceive(&n); !ok {
+			runtime.Gosched()
+		}
+	}
+	if !ok || n.ID != 7 {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	for ok, err = false, nil; !ok && err == nil && t.ctx.Err() == nil; {
+		ok, err = r.TryReceive(&n)
+		runtime.Gosched()
+	}
+	t.want(err, engine.ErrPeerGone)
 }
 
 func testAContextEndsAWaitingAccept(t *T) {

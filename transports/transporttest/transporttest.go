@@ -184,6 +184,8 @@ func groups() []group {
 			testADeadlineEndsAWaitingSend,
 			testAContextEndsAWaitingReceive,
 			testAContextEndsAWaitingAccept,
+			testTryReceiveNeverWaits,
+			testTryReceiveLearnsThatThePeerIsGone,
 			testOneStoppedReceiverStopsNobodyElse,
 			testOneStoppedReaderStopsNobodyElse,
 			testAStoppedReceiverBoundsWhatIsUnderWay,
