@@ -10,6 +10,9 @@ import (
 
 // Print writes the report for a terminal: where we are not ahead first.
 func Print(w io.Writer, r *Report) error {
+	if r.Disturbance.Disturbed() {
+		fmt.Fprintf(w, "%s\n\n", &r.Disturbance)
+	}
 	fmt.Fprintf(w, "Where corechan is not ahead (commit %s)\n", r.Commit)
 	if len(r.NotAhead) == 0 {
 		fmt.Fprintln(w, "  nowhere in this run")
