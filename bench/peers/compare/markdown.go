@@ -14,7 +14,7 @@ func markdown(w io.Writer, r *Report) {
 	}
 	fmt.Fprintln(w, "\n## Where corechan is not ahead")
 	if len(r.NotAhead) == 0 {
-		fmt.Fprintln(w, "\nNowhere in this run.")
+		fmt.Fprintf(w, "\n%s\n", r.nowhere())
 	} else {
 		fmt.Fprintln(w, "\nIn brackets by which factor a rival's median is better, and in how many of the rounds it was.")
 		fmt.Fprintln(w)

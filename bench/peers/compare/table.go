@@ -15,7 +15,7 @@ func Print(w io.Writer, r *Report) error {
 	}
 	fmt.Fprintf(w, "Where corechan is not ahead (commit %s)\n", r.Commit)
 	if len(r.NotAhead) == 0 {
-		fmt.Fprintln(w, "  nowhere in this run")
+		fmt.Fprintf(w, "  %s\n", r.nowhere())
 	}
 	for _, l := range behindLines(r.NotAhead) {
 		fmt.Fprintf(w, "  %s\n", l)
