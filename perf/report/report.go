@@ -63,6 +63,7 @@ type page struct {
 	Sweeps       []sweep
 	Heats        []heat
 	HeatsLeft    int
+	CoreMaps     []coreMap
 	Repeats      []strip
 	Compared     []compared
 	Flames       []flame
@@ -101,6 +102,7 @@ func Write(w io.Writer, in Input) error {
 	}
 	p.Sweeps = sweepsOf(in.Results)
 	p.Heats, p.HeatsLeft = heatsOf(in.Results)
+	p.CoreMaps = coreMaps(in.Results)
 	p.Repeats = repeats(in.Results)
 	p.Compared = comparisons(in.Results)
 	for i := range in.Profiles {

@@ -82,10 +82,25 @@ func summary(all []Named) (columns []string, rows []row) {
 			if i == 0 {
 				line.Result, line.Kind = r.Name, r.Result.Kind
 			}
-			for _, name := range columns {
-				line.Cells = append(line.Cells, cellOf(s, name))
+			if len(s.Timings) < 2 {
+				for _, name := range columns {
+					line.Cells = append(line.Cells, cellOf(s, name))
+				}
+				rows = append(rows, line)
+				continue
 			}
-			rows = append(rows, line)
+			for j := range s.Timings { // each of several kinds of times has a line
+				one := *s
+				one.Timings = s.Timings[j : j+1]
+				if j > 0 {
+					one.Figures, line.Result, line.Cells = nil, "", nil
+				}
+				for _, name := range columns {
+					line.Cells = append(line.Cells, cellOf(&one, name))
+				}
+				line.Name = called(s) + ", " + s.Timings[j].Name
+				rows = append(rows, line)
+			}
 		}
 	}
 	return columns, rows
