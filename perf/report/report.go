@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -40,7 +41,7 @@ type Profile struct {
 	Profile *profile.Profile
 }
 
-// Input is what a report is made of. The first result is the one that others are held against.
+// Input is what a report is made of. The first result of a kind is the one that others are held against.
 type Input struct {
 	Title    string // default: "corechan perf"
 	Results  []Named
@@ -69,6 +70,11 @@ type page struct {
 	Flames       []flame
 	Environments environments
 	Data         template.JS
+}
+
+// HeatsOfLimits says whether there are pictures of what systems were held against.
+func (p *page) HeatsOfLimits() bool {
+	return slices.ContainsFunc(p.Heats, func(h heat) bool { return !h.System })
 }
 
 // data is what the script draws.

@@ -163,7 +163,7 @@ func TestAReportShowsAllThatThereIs(t *testing.T) {
 			count += column[i]
 		}
 	}
-	if count != 2000 || len(d.Heats[0].At) != 51 || len(d.Heats[0].Cells) != 50 {
+	if count != 2000 || len(d.Heats[0].At) != 50 || d.Heats[0].End[49] != 1.25 || len(d.Heats[0].Cells) != 50 {
 		t.Errorf("%d times in the heat map of %d columns", count, len(d.Heats[0].Cells))
 	}
 	f := d.Flames[0]

@@ -162,7 +162,7 @@ func scaled(v float64, unit string) string {
 	return fmt.Sprintf("%.0f %s", v, unit)
 }
 
-// compared is a result held against the first.
+// compared is a result held against the first of its kind.
 type compared struct {
 	A, B     string
 	Warnings []string
@@ -179,10 +179,13 @@ type comparedFigure struct {
 	Verdict                     compare.Verdict
 }
 
-// comparisons hold every result against the first that has something in common with it.
+// comparisons hold every result against the first of its kind.
 func comparisons(all []Named) (list []compared) {
-	first := all[0]
-	for _, other := range all[1:] {
+	for i, other := range all {
+		first := all[slices.IndexFunc(all, func(r Named) bool { return r.Result.Kind == other.Result.Kind })]
+		if first.Result == all[i].Result {
+			continue
+		}
 		got := compare.Compare([]*result.Result{first.Result}, []*result.Result{other.Result}, nil)
 		if len(got.Pairs) == 0 {
 			continue
