@@ -136,7 +136,9 @@ func (f *keepFlags) finish(a *app, report any, text func(io.Writer), r *result.R
 
 type loadCmd struct {
 	transportFlag
-	Rate *rate `placeholder:"RATE" help:"Messages per second, of all senders together, for instance 20000, 100k or 1.5M."`
+	Rate   *rate  `placeholder:"RATE" help:"Messages per second, of all senders together, for instance 20000, 100k or 1.5M."`
+	Sweep  string `placeholder:"FROM-TO" help:"Instead of one rate: go through rates from the one to the other, for instance 10k-1M, to find the knee; from the first that cannot be kept it goes back a little."`
+	Points int    `default:"8" placeholder:"N" help:"Of a sweep: how many rates. Default: 8."`
 	sizeFlag
 	trafficFlags
 	Warm   time.Duration `default:"1s" placeholder:"DURATION" help:"How long to send before anything counts. Default: 1s."`
@@ -162,9 +164,13 @@ times beyond it. Figures are marked if the rate was missed, a message was lost, 
 (steal), by another thread (preempted), by moving between cores (migrated), by a changed clock rate (frequency) or by page faults. Nothing is
 subtracted from the times; a clock read and keeping a sample take some 50 ns, after the time of an answer is taken.
 
+A sweep finds the knee: the rate that gets most for what it costs, where rate divided by median response time is greatest. Below it
+answers are hardly faster, beyond it they are slower out of proportion.
+
 JSON fields: transport, size (bytes), wait, cores, senders, sessions, poisson, seed, rate_asked, rate, sent, unsent (due, and not sent
 before their round was over), lost, late_max_ns, response and service (each count, mean_ns, p50_ns, p90_ns, p99_ns, p999_ns, p9999_ns, max_ns),
-rounds, seconds, timer_ns, disturbances (of each hot thread), marks; further ones may be added.
+rounds, seconds, timer_ns, disturbances (of each hot thread), marks; of a sweep points (these fields of each rate, with kept and power), knee, kept
+and missed (rates); further ones may be added.
 
 Examples:
 
@@ -172,13 +178,17 @@ Examples:
   corechan perf load --rate 20k --poisson --transport tcp --wait block --rounds 30
                                                           random times, a receiver that sleeps
   corechan perf load --rate 100k --sessions 64            many connections, one receiver
+  corechan perf load --sweep 10k-2M --rounds 2            where it begins to hurt
   corechan perf load --rate 100k --out results/           keep it, for perf report and perf compare
   corechan perf load --rate 100k --format bench           for benchstat`
 }
 
 // Run measures and prints.
 func (l *loadCmd) Run(a *app) error {
-	c, err := l.config()
+	if l.Sweep != "" {
+		return l.runSweep(a)
+	}
+	c, err := l.config(l.Rate)
 	if err != nil {
 		return err
 	}
@@ -195,20 +205,20 @@ func (l *loadCmd) Run(a *app) error {
 	return l.finish(a, &r, func(w io.Writer) { printLoad(w, &r) }, kept, r.Interrupted)
 }
 
-func (l *loadCmd) config() (load.Config, error) {
+func (l *loadCmd) config(at *rate) (load.Config, error) {
 	c, err := l.trafficFlags.config()
 	if err != nil {
 		return c, err
 	}
 	switch {
-	case l.Rate == nil:
-		return c, fmt.Errorf("%w: no --rate; give one, for instance --rate 100k", perf.ErrConfig)
+	case at == nil:
+		return c, fmt.Errorf("%w: no --rate; give one, for instance --rate 100k, or --sweep 10k-1M", perf.ErrConfig)
 	case l.Rounds <= 0:
 		return c, fmt.Errorf("%w: --rounds %d; give at least 1", perf.ErrConfig, l.Rounds)
 	case l.Round <= 0:
 		return c, fmt.Errorf("%w: --round %v; give at least %v", perf.ErrConfig, l.Round, load.MinRound)
 	}
-	c.Transport, c.Rate, c.Rounds, c.Round, c.Stall = perf.Transport(l.Transport), float64(*l.Rate), l.Rounds, l.Round, l.Stall
+	c.Transport, c.Rate, c.Rounds, c.Round, c.Stall = perf.Transport(l.Transport), float64(*at), l.Rounds, l.Round, l.Stall
 	if c.Warm = l.Warm; c.Warm == 0 {
 		c.Warm = -1
 	}

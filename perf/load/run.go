@@ -174,7 +174,7 @@ func (r *run) newThread(i int) (*thread, error) {
 	c := &r.config
 	t := &thread{jobs: make(chan func()), core: -1, sender: &sender{
 		most: c.mostUnderWay(), clock: r.clock, schedule: newSchedule(c, i), samples: newSamples(), stop: &r.stop,
-		yields: !c.pinned(), patience: patience + c.Stall,
+		closed: c.Closed, yields: !c.pinned(), patience: patience + c.Stall,
 	}}
 	if c.pinned() {
 		t.core = c.Cores[i]

@@ -86,6 +86,20 @@ func TestAStallOfTheReceiverShowsInTheResponseTimesTail(t *testing.T) {
 	}
 }
 
+func TestAClosedLoopHasOneMessageUnderWayInEachSession(t *testing.T) {
+	needCores(t, 2)
+	for _, sessions := range []int{1, 4} {
+		c := Config{Closed: true, Sessions: sessions, Warm: 10 * time.Millisecond, Rounds: 2, Round: 40 * time.Millisecond}
+		r, err := Run(t.Context(), c, &Options{Command: peerCommand})
+		if err != nil || r.Unsent != 0 || r.Lost != 0 || r.Sent == 0 || r.Response != r.Service && r.Response.P50Ns != r.Service.P50Ns || r.LateMaxNs != 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	if err := (Config{Closed: true, Rate: 5}).Check(); !errors.Is(err, rig.ErrConfig) {
+		t.Error(err)
+	}
+}
+
 func TestAReceiverThatIsKilledIsNamed(t *testing.T) {
 	needCores(t, 2)
 	for _, sessions := range []int{1, 3} {
