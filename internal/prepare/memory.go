@@ -58,6 +58,10 @@ func nodesOf(cores []int) (nodes []int) {
 func lockLimit() Step {
 	s := Step{What: "let the command lock all of its memory"}
 	const program = "a lock would not outlive the start of the command: it locks by itself, in Go by unix.Mlockall"
+	if lifted() {
+		s.Done, s.Why = true, "CAP_IPC_LOCK lifts the limit. But "+program
+		return s
+	}
 	unlimited := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
 	err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unlimited)
 	if err == nil {
@@ -73,6 +77,13 @@ func lockLimit() Step {
 	}
 	return s.ended(err, fmt.Sprintf("more than %s bytes needs CAP_SYS_RESOURCE, or CAP_IPC_LOCK in the command, or a higher limit: ulimit -l, "+
 		"memlock in /etc/security/limits.conf, or LimitMEMLOCK=infinity in the systemd unit", limitOf(unix.RLIMIT_MEMLOCK)))
+}
+
+// lifted says whether the command may lock what it likes whatever the limit: root keeps its capabilities over execve, others do not.
+func lifted() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var have [2]unix.CapUserData // a bit each, 32 in a word
+	return unix.Geteuid() == 0 && unix.Capget(&header, &have[0]) == nil && have[0].Effective&(1<<unix.CAP_IPC_LOCK) != 0
 }
 
 func limitOf(resource int) string {
