@@ -66,7 +66,7 @@ func (a *account) closeRound() (t Times) {
 }
 
 // close closes a round: it adds what the senders have measured, and what came in their way.
-func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, length time.Duration) (r Round, err error) {
+func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, length time.Duration, memory [2]int64) (r Round, err error) {
 	for i, w := range watches {
 		d, err := w.End()
 		if err != nil {
@@ -93,7 +93,7 @@ func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, 
 	}
 	r = Round{
 		AtS: begin.Seconds(), Response: b.response.closeRound(), Service: b.service.closeRound(),
-		Rate: round3(float64(t.Sent) / length.Seconds()),
+		Rate: round3(float64(t.Sent) / length.Seconds()), SenderRSS: memory[0], ReceiverRSS: memory[1],
 	}
 	b.keep(r)
 	b.tally.add(t)

@@ -269,7 +269,7 @@ func (r *run) measure(ctx context.Context) error {
 		if err := r.ended(err); err != nil {
 			return err
 		}
-		latest, err := r.books.close(t, r.threads, watches, min(took, r.config.Round))
+		latest, err := r.books.close(t, r.threads, watches, min(took, r.config.Round), [2]int64{residentOf(os.Getpid()), residentOf(r.first.PID)})
 		if err != nil {
 			return err
 		}
