@@ -59,6 +59,21 @@ func TestEveryTransportTakesALoad(t *testing.T) {
 	}
 }
 
+// Several senders share the rate and the receiver. What is not pinned needs no cores of its own.
+func TestManySendersFanIn(t *testing.T) {
+	needCores(t, 2)
+	const senders = 3
+	c := short(Config{Transport: rig.WS, Senders: senders, Sessions: 7, Rate: 3000})
+	r, err := Run(t.Context(), c, &Options{Command: peerCommand})
+	if err != nil || r.Lost != 0 || r.Senders != senders || r.Sessions != 7 || len(r.Disturbances) != senders+1 || r.Disturbances[2].Thread != "sender 2" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	const due = 3000 * 80 / 1000
+	if got := r.Sent + r.Unsent; got < due-senders || got > due+senders || r.Response.Count != r.Sent {
+		t.Errorf("%d messages were due instead of %d, %d were answered of %d", got, due, r.Response.Count, r.Sent)
+	}
+}
+
 // A receiver that stops makes everybody wait who comes meanwhile. A closed loop would see one of them.
 func TestAStallOfTheReceiverShowsInTheResponseTimesTail(t *testing.T) {
 	needCores(t, 2)
