@@ -106,7 +106,7 @@ func (c *controlCondition) signal() <-chan struct{} { return nil }
 func (p *port) giveTxAfterControl(err error) {
 	p.fence()
 	if p.prod.MustRing() {
-		p.bell.Ring()
+		p.ring()
 	}
 	p.tx.give() // as in giveTx
 	switch a := p.attention.Load(); {

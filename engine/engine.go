@@ -32,6 +32,10 @@ type Config struct {
 	Codec codec.Codec
 	// Interceptors see what is opened, sent and received; in this order.
 	Interceptors []Interceptor
+	// Hidden keeps the engine from being seen by `corechan top` and package watch: while it has sessions to other processes, other processes
+	// of the same user, and of root, may ask it for its Snapshot, at an abstract Unix socket. That takes a descriptor and a goroutine,
+	// and nothing else while nobody asks.
+	Hidden bool
 	// Logger gets what has no caller to return to: refused peers, ended sessions. nil: silence.
 	Logger *slog.Logger
 }
@@ -86,12 +90,16 @@ type Engine struct {
 	cores    netpoll.CoreSet
 	spinners spinners
 	threads  atomic.Int32 // how many threads sleep for one session each
+	tally    tally
+	offer    offer
 	// shared: the loops run only while there are users.
 	shared bool
 
 	mu       sync.Mutex
 	closing  bool
 	sessions map[*Session]struct{}
+	lastID   uint64              // of a session
+	shown    int                 // sessions that are not within the process
 	closers  map[Closer]struct{} // listeners
 	loops    *netpoll.Group      // run handlers
 	polled   int                 // ports that a loop polls
@@ -318,12 +326,25 @@ func (e *Engine) add(s *Session) error {
 		return &LimitError{What: "sessions of the engine", Limit: uint64(e.cfg.Limits.Sessions), Hint: "raise Limits.Sessions"}
 	}
 	e.sessions[s] = struct{}{}
+	e.lastID++
+	s.id = e.lastID
+	if s.shown {
+		e.shown++
+	}
 	return nil
 }
 
 func (e *Engine) remove(s *Session) {
+	e.forget(s)
+	e.offer.update(e)
+}
+
+func (e *Engine) forget(s *Session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if _, ok := e.sessions[s]; ok && s.shown {
+		e.shown--
+	}
 	delete(e.sessions, s)
 	if len(e.sessions) == 0 && e.idle != nil {
 		close(e.idle)

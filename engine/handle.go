@@ -84,10 +84,16 @@ func (h *typedHandler[T]) attach(s *Session, r *recvEnd) {
 		}
 	}
 	r.p.mu.Unlock()
-	if r.p != s.port { // a lane: its port needs the loop as well
-		if err := r.p.runOn(s.port.loop.Load(), s.eng); err != nil {
-			r.p.fail(err)
-		}
+	s.runLane(r)
+}
+
+// runLane gives the port of a channel that is a lane the session's loop.
+func (s *Session) runLane(r *recvEnd) {
+	if r.p == s.port {
+		return
+	}
+	if err := r.p.runOn(s.port.loop.Load(), s.eng); err != nil {
+		r.p.fail(err)
 	}
 }
 
@@ -287,7 +293,7 @@ func (l *loopPoller) Arm() bool {
 	}
 	p.cons.Arm()
 	if p.cons.MustRing() {
-		p.bell.Ring()
+		p.ring()
 	}
 	p.armControl()
 	p.afterArm()

@@ -20,23 +20,25 @@ const (
 // A ChannelInfo is what is known of a channel that is open, as of now.
 type ChannelInfo struct {
 	// ID is the channel's number on its session. Odd ones were opened by the side that dialled.
-	ID uint32
+	ID uint32 `json:"id"`
 	// Name is empty for a channel that came in a message.
-	Name      string
-	Direction Direction
-	Codec     string
+	Name      string    `json:"name"`
+	Direction Direction `json:"direction"`
+	Codec     string    `json:"codec"`
 	// Lane says that it has a ring of its own.
-	Lane bool
+	Lane bool `json:"lane"`
 	// Queued is how many messages, and QueuedBytes how many bytes of messages, have arrived and were not received yet. What is
 	// still in the ring does not count.
-	Queued, QueuedBytes int
+	Queued      int `json:"queued"`
+	QueuedBytes int `json:"queued_bytes"`
 	// Credit is how many bytes the sender may send before the receiver takes some: of this side's knowledge; -1 without
 	// a bound but the ring.
-	Credit int64
+	Credit int64 `json:"credit"`
 	// Messages and Bytes are what was sent or received in all; bytes as they take room in the ring.
-	Messages, Bytes uint64
+	Messages uint64 `json:"messages"`
+	Bytes    uint64 `json:"bytes"`
 	// Age is how long it has been open; 0 for the channel of one answer.
-	Age time.Duration
+	Age time.Duration `json:"age_ns"`
 }
 
 // Channels returns the channels that are open now, those of lanes too, by their numbers. It looks at the list under a lock,

@@ -317,6 +317,7 @@ func (s *Session) newLane(l *Link, id uint32, byPeer bool) *port {
 	lane.owner = &laneOwner{s, lane, id, byPeer}
 	lane.single = true
 	lane.intercepted = s.eng.intercepts()
+	s.eng.tally.enter(lane, s)
 	return lane
 }
 

@@ -31,6 +31,8 @@ type Link struct {
 	NoSpin bool
 	// Lanes makes rings of their own for channels; nil if the transport has none.
 	Lanes Lanes
+	// Sides makes connections beside the session; nil if the transport has none.
+	Sides Sides
 	// Descriptors says that the bell carries descriptors: the peer is on this machine.
 	Descriptors bool
 	// Close frees the memory of the rings. It is called once, when nobody uses them any more.

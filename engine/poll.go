@@ -227,7 +227,7 @@ func (p *port) dispatch(h header, frame []byte) error {
 // pollerDuties does what only shows while somebody polls, again and again. Called with the rx token held.
 func (p *port) pollerDuties() error {
 	if p.cons.MustRing() { // the producer waits for what was released
-		p.bell.Ring()
+		p.ring()
 	}
 	p.nudgeSpace()
 	a := p.attention.Load()
@@ -320,7 +320,7 @@ func (p *port) lookFor(n int) bool {
 func (p *port) sleep(ctx context.Context, c condition) error {
 	p.cons.Arm()
 	if p.cons.MustRing() { // arming was a full fence behind the last release
-		p.bell.Ring()
+		p.ring()
 	}
 	p.armControl()
 	p.afterArm()
@@ -343,6 +343,7 @@ func (p *port) sleep(ctx context.Context, c condition) error {
 
 // bellSleep sleeps, and tells the spinner.
 func (p *port) bellSleep(ctx context.Context, c condition) (err error) {
+	p.slow.sleeps.Add(1)
 	interruptible := p.pinned != nil // the lease may be released meanwhile
 	if !p.spin.timing() {
 		err = p.bell.Sleep(ctx, interruptible || p.wakeable.Load())
@@ -404,11 +405,12 @@ func (c *spaceCondition) arm()                    { c.prod.Arm() }
 func (p *port) reserveSlow(ctx context.Context, n int, s *sendEnd) ([]byte, error) {
 	p.fence()
 	if p.prod.MustRing() { // control frames were published since the token was taken, and are what is in the way
-		p.bell.Ring()
+		p.ring()
 	}
 	if p.link.Flush != nil {
 		p.link.Flush()
 	}
+	p.slow.fullRing.Add(1)
 	for range 8 * spinRound {
 		if p.prod.Head() != p.prod.HeadSeen() {
 			if b, err := p.prod.Reserve(n); !errors.Is(err, ring.ErrFull) {
@@ -419,7 +421,9 @@ func (p *port) reserveSlow(ctx context.Context, n int, s *sendEnd) ([]byte, erro
 	p.headSeen.Store(p.prod.HeadSeen())
 	p.spaceFor = s
 	p.spaceWaits.Store(true)
+	began := time.Now()
 	defer func() {
+		p.slow.fullRingNanos.Add(uint64(time.Since(began)))
 		p.prod.Disarm()
 		p.spaceWaits.Store(false)
 		p.spaceFor = nil

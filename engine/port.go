@@ -88,7 +88,9 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
-	_ [768 - 656]byte // a multiple of 128: no other port on its lines; layout_test.go
+	slow slowCounts
+
+	_ [768 - 704]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.
@@ -318,6 +320,9 @@ func (p *port) tearDown() {
 	if done {
 		return
 	}
+	if s := p.session(); s != nil {
+		s.eng.tally.leave(p, s)
+	}
 	p.sayByeLocked()
 	_ = p.bell.Close()
 	_ = p.link.Close()
@@ -327,7 +332,7 @@ func (p *port) tearDown() {
 func (p *port) giveTx() {
 	p.fence()
 	if p.prod.MustRing() {
-		p.bell.Ring()
+		p.ring()
 	}
 	p.tx.give() // from here on the port may be torn down, and its memory gone
 	if p.attention.Load() != 0 {
@@ -339,7 +344,7 @@ func (p *port) giveTx() {
 func (p *port) giveRx() {
 	p.fence()
 	if p.cons.MustRing() {
-		p.bell.Ring()
+		p.ring()
 	}
 	p.rx.give() // as in giveTx
 	if p.attention.Load() != 0 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/corechan/corechan/internal/atomics"
 	"github.com/corechan/corechan/ring"
@@ -186,7 +187,11 @@ func (s *sendEnd) reserveSlow(ctx context.Context, n int) ([]byte, error) {
 			break
 		}
 		p.giveTx() // others may send while this channel waits for credit
-		if _, _, err := p.await(ctx, (*creditCondition)(s), nil); err != nil {
+		began := time.Now()
+		_, _, err := p.await(ctx, (*creditCondition)(s), nil)
+		p.slow.noCredit.Add(1)
+		p.slow.noCreditNanos.Add(uint64(time.Since(began)))
+		if err != nil {
 			return nil, s.because(ctx, err)
 		}
 		s.wake() // for the next one who waits: there may be credit for both

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Session is a link to one peer with its channels. It is made by a transport's Dial or Listen. Its methods may be used by
@@ -27,6 +28,10 @@ type Session struct {
 	eng  *Engine
 	link *Link
 	log  *slog.Logger
+	id   uint64 // of the engine's, from 1
+	born time.Time
+	// shown: the peer is another process, as far as is known.
+	shown bool
 
 	limits    Limits
 	lastID    atomic.Uint32 // the last channel id given by this side
@@ -57,6 +62,8 @@ type Session struct {
 	// draining: see Drain.
 	draining atomic.Bool
 
+	past Counters // of its links that are gone; under Engine.tally.mu
+
 	running sync.Mutex // while a loop is chosen; before all others
 	locals  sync.Map
 }
@@ -66,7 +73,7 @@ type Session struct {
 func NewSession(eng *Engine, l *Link) (*Session, error) {
 	s := &Session{
 		eng: eng, link: l, log: eng.log, limits: eng.cfg.Limits,
-		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}),
+		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}), born: time.Now(),
 	}
 	values := l.Context
 	if values == nil {
@@ -79,12 +86,16 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 	}
 	s.port = newPort(l, s, newSpinner(wait, eng.cfg.SpinFor, &eng.spinners))
 	s.port.intercepted = eng.intercepts()
+	s.shown = !s.port.spin.within || l.NoSpin
+	eng.tally.enter(s.port, s)
 	if err := eng.add(s); err != nil {
+		eng.tally.refuse(s.port, s)
 		l.Bell.Shutdown()
 		_ = l.Bell.Close()
 		_ = l.Close()
 		return nil, err
 	}
+	eng.offer.update(eng)
 	return s, nil
 }
 

@@ -15,6 +15,8 @@ var (
 	ErrUnsealed = errors.New("memfd is not sealed")
 	// ErrTooSmall: a memfd is smaller than what is to be mapped. The text has both sizes.
 	ErrTooSmall = errors.New("memfd is too small")
+	// ErrTooLarge: a memfd is larger than what is read. The text has both sizes.
+	ErrTooLarge = errors.New("memfd is too large")
 
 	// ErrTooManyFDs: a message has more descriptors than can be sent, or than the receiver accepts.
 	ErrTooManyFDs = errors.New("too many descriptors in one message")

@@ -10,28 +10,28 @@ import (
 
 // Stats is what a loop has done since it was started. All numbers only grow.
 type Stats struct {
-	Turns      uint64 // times around
-	Looks      uint64 // calls of epoll_wait, those that slept included
-	Wakes      uint64 // returns from a call of epoll_wait that could sleep
-	EmptyPolls uint64 // looks that found no event
-	Events     uint64 // events reported by epoll, wakes by other goroutines included
-	Stale      uint64 // events of registrations that had been closed; they were dropped
-	Rings      uint64 // writes to the loop's eventfd, by which other goroutines woke it
+	Turns      uint64 `json:"turns"`       // times around
+	Looks      uint64 `json:"looks"`       // calls of epoll_wait, those that slept included
+	Wakes      uint64 `json:"wakes"`       // returns from a call of epoll_wait that could sleep
+	EmptyPolls uint64 `json:"empty_polls"` // looks that found no event
+	Events     uint64 `json:"events"`      // events reported by epoll, wakes by other goroutines included
+	Stale      uint64 `json:"stale"`       // events of registrations that had been closed; they were dropped
+	Rings      uint64 `json:"rings"`       // writes to the loop's eventfd, by which other goroutines woke it
 
-	Posts       uint64 // posted functions run
-	Timers      uint64 // timers fired
-	PollerItems uint64 // items handled by pollers
-	Exhausted   uint64 // times that a source used up its budget and had more to do
+	Posts       uint64 `json:"posts"`        // posted functions run
+	Timers      uint64 `json:"timers"`       // timers fired
+	PollerItems uint64 `json:"poller_items"` // items handled by pollers
+	Exhausted   uint64 `json:"exhausted"`    // times that a source used up its budget and had more to do
 
 	// Busiest is the source that took most time, if Config.Profile is set, or was called most.
-	Busiest Busiest
+	Busiest Busiest `json:"busiest"`
 }
 
 // Busiest is one handler or poller of a loop, or all of its posted functions, or all of its timers.
 type Busiest struct {
-	Label string        // what it calls itself, or its type or function, and the descriptor; "" if nothing was called
-	Calls uint64        // calls, or items for a poller
-	Time  time.Duration // time spent in it; 0 without Config.Profile
+	Label string        `json:"label"`   // what it calls itself, or its type or function, and the descriptor; "" if nothing was called
+	Calls uint64        `json:"calls"`   // calls, or items for a poller
+	Time  time.Duration `json:"time_ns"` // time spent in it; 0 without Config.Profile
 }
 
 // Stats returns the counters. It takes no lock and does not disturb the loop. The loop publishes its counters each time

@@ -71,8 +71,11 @@ func TestTheBytesOfAStreamAreNumberedByPieces(t *testing.T) {
 
 func TestCallsAreMeasured(t *testing.T) {
 	for _, transport := range Transports() {
-		for _, wait := range waits(transport, Spin, Hybrid, Block) {
+		for i, wait := range waits(transport, Spin, Hybrid, Block) {
 			for _, inflight := range []int{1, 7} {
+				if i == 1 && inflight == 7 {
+					continue // between the two that are measured
+				}
 				t.Run(fmt.Sprint(transport, "/", wait, "/", inflight), func(t *testing.T) {
 					c := Config{Transport: transport, Wait: wait, Inflight: inflight, Count: 503}
 					forTwoCores(t, Config{})

@@ -31,10 +31,11 @@ type Consumer struct {
 	seen     uint64 // the peer's tail, last time it was read
 	released uint64 // what the peer knows to be free
 	asleep   uint64 // own sleep word's value
+	read     uint64 // records, for who counts them
 
 	rangFor atomic.Uint64
 
-	_ [128 - 112]byte // whole lines: in one process the other end's Consumer is the next object on the heap
+	_ [128 - 120]byte // whole lines: in one process the other end's Consumer is the next object on the heap
 }
 
 // NewConsumer returns the consuming end of the queue that runs from the owner of peer to own. A queue has one
@@ -80,7 +81,22 @@ func (c *Consumer) Peek() ([]byte, error) {
 }
 
 // Advance goes past the record that Peek returned.
-func (c *Consumer) Advance(record []byte) { c.pos += align(uint64(len(record))) }
+func (c *Consumer) Advance(record []byte) {
+	c.pos += align(uint64(len(record)))
+	atomics.Set(&c.read, c.read+1)
+}
+
+// Records returns how many records were ever read. It may be called by any goroutine.
+func (c *Consumer) Records() uint64 { return atomic.LoadUint64(&c.read) }
+
+// Released returns how many bytes of records were ever given back: the position of the head.
+func (c *Consumer) Released() uint64 { return c.released }
+
+// Head is Released for any goroutine, and Tail what the producer has published, unchecked.
+func (c *Consumer) Head() uint64 { return atomic.LoadUint64(c.head) }
+
+// Tail: see Head.
+func (c *Consumer) Tail() uint64 { return atomic.LoadUint64(c.tail) }
 
 // Release gives all records that Next returned back to the producer. It has release order only: a full fence must
 // stand between it and MustRing.

@@ -31,11 +31,10 @@ type Producer struct {
 	limit     uint64 // up to where may be written: the peer's head, last time it was read, plus capacity
 	reserved  uint64 // size of the open reservation, 0: none
 	asleep    uint64 // own sleep word's value
+	committed uint64 // records, for who counts them
 
 	// rangFor is the peer's sleep word for which the bell was rung last.
 	rangFor atomic.Uint64
-
-	_ [128 - 120]byte // whole lines, as in Consumer
 }
 
 // NewProducer returns the producing end of the queue that runs from own to the owner of peer. A queue has one
@@ -93,6 +92,7 @@ func (p *Producer) Commit(n int) {
 	binary.LittleEndian.PutUint32(p.records[off:], uint32(n))
 	p.pos += align(uint64(n))
 	p.reserved = 0
+	atomics.Set(&p.committed, p.committed+1)
 }
 
 // CommitFrame is Commit for a record whose bytes 4 to 15 are two more words: a frame's header. It saves the caller
@@ -107,6 +107,7 @@ func (p *Producer) CommitFrame(n int, word4 uint32, word8 uint64) {
 	binary.LittleEndian.PutUint64(b[8:], word8)
 	p.pos += align(uint64(n))
 	p.reserved = 0
+	atomics.Set(&p.committed, p.committed+1)
 }
 
 // Abort forgets the open reservation.
@@ -171,3 +172,9 @@ func (p *Producer) Tail() uint64 { return atomic.LoadUint64(p.tail) }
 
 // Published returns how many bytes of records were ever published: the position of the tail.
 func (p *Producer) Published() uint64 { return p.published }
+
+// Records returns how many records were ever committed. It may be called by any goroutine.
+func (p *Producer) Records() uint64 { return atomic.LoadUint64(&p.committed) }
+
+// Capacity returns the size of the ring that is written, in bytes.
+func (p *Producer) Capacity() int { return int(p.capacity) }

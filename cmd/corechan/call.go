@@ -14,8 +14,8 @@ import (
 )
 
 type callMethodCmd struct {
-	URL     string            `arg:"" help:"Where the service's process listens, such as shm:///run/app.sock."`
-	Method  string            `arg:"" name:"service.method" help:"What to call; corechan ls URL says what there is."`
+	URL     string            `arg:"" complete:"url" help:"Where the service's process listens, such as shm:///run/app.sock."`
+	Method  string            `arg:"" name:"service.method" complete:"method" help:"What to call; corechan ls URL says what there is."`
 	Args    string            `arg:"" optional:"" help:"The argument as JSON; of several, an object with their names, or a list."`
 	Header  map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Goes with the call; may be given several times."`
 	Timeout time.Duration     `help:"How long the call may take; without it, for ever."`

@@ -15,10 +15,15 @@ import (
 	"github.com/corechan/corechan/transports"
 )
 
-// shopAt serves a shop and returns its address.
+// shopAt serves a shop in this process and returns its address.
 func shopAt(t *testing.T) (url string) {
 	t.Helper()
-	url = "inmem://" + t.Name()
+	return shopOn(t, "inmem://"+t.Name())
+}
+
+// shopOn serves a shop at an address, and returns that.
+func shopOn(t *testing.T, url string) string {
+	t.Helper()
 	ln, err := transports.Listen(t.Context(), url, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 )
 
 type genCmd struct {
-	Patterns []string `arg:"" optional:"" name:"packages|files" help:"Packages, as the go command has them (./...), or Go files. Default: the package in this directory."`
+	Patterns []string `arg:"" optional:"" name:"packages|files" complete:"files" help:"Packages, as the go command has them (./...), or Go files. Default: the package in this directory."`
 	Check    bool     `help:"Write nothing; exit with 1 if a file is not as it would be written."`
 	Tests    bool     `help:"Write tests and fuzz targets beside the code, too. Those that are there are kept up to date without it."`
 	JSON     bool     `name:"json" help:"Print one JSON array of the generated files and nothing else."`

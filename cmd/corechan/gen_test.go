@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -93,74 +92,4 @@ func TestGenWritesAllOrNothing(t *testing.T) {
 			t.Errorf("%v: %d, %q", args, code, errOut)
 		}
 	}
-}
-
-// TestADownstreamModuleFollowsTheGuide does what docs/codegen.md says, in a module of its own.
-func TestADownstreamModuleFollowsTheGuide(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a module")
-	}
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	guide, err := os.ReadFile(filepath.Join(root, "docs/codegen.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files(t, map[string]string{
-		"messages.go": block(t, string(guide), "messages.go"), "main.go": block(t, string(guide), "main.go"), "go.sum": string(sums),
-	})
-	run := func(args ...string) string {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", roleVariable+"=")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
-		return string(out)
-	}
-	run("go", "mod", "init", "example.com/orders")
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// What go get would add: the module from here, and what it needs in the versions that it has.
-	_, requires, _ := strings.Cut(string(mod), "\nrequire")
-	own, err := os.ReadFile("go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(own) + "\nrequire" + requires + "\nrequire github.com/corechan/corechan v0.0.0\n\nreplace github.com/corechan/corechan => " + root + "\n"
-	if err := os.WriteFile("go.mod", []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run("go", "get", "-tool", "github.com/corechan/corechan/cmd/corechan")
-	if out := run("go", "generate", "./..."); !strings.Contains(out, "written corechan_messages_gen.go") {
-		t.Error(out)
-	}
-	run("go", "tool", "corechan", "gen", "--check", "./...")
-	run("go", "tool", "corechan", "gen", "--tests", "./...")
-	run("go", "vet", "./...")
-	run("go", "test", "./...")
-	if got, want := run("go", "run", "."), block(t, string(guide), "output"); strings.TrimSpace(got) != strings.TrimSpace(want) {
-		t.Errorf("the program prints %q, the guide %q", got, want)
-	}
-}
-
-// block returns the code block of the guide that follows the line "<!-- name -->".
-func block(t *testing.T, guide, name string) string {
-	t.Helper()
-	_, after, ok := strings.Cut(guide, "<!-- "+name+" -->\n```")
-	if !ok {
-		t.Fatalf("the guide has no block %s", name)
-	}
-	_, after, _ = strings.Cut(after, "\n")
-	text, _, _ := strings.Cut(after, "\n```")
-	return text + "\n"
 }

@@ -17,8 +17,8 @@ import (
 )
 
 type lsCmd struct {
-	URL     string        `arg:"" help:"Where the services' process listens, such as shm:///run/app.sock."`
-	Service string        `arg:"" optional:"" help:"Only this one, or Service.Method."`
+	URL     string        `arg:"" complete:"url" help:"Where the services' process listens, such as shm:///run/app.sock."`
+	Service string        `arg:"" optional:"" complete:"service" help:"Only this one, or Service.Method."`
 	Timeout time.Duration `default:"10s" help:"How long to wait for an answer."`
 	JSON    bool          `name:"json" help:"Print one JSON array of the services and nothing else."`
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/perf/dash"
 	"github.com/corechan/corechan/transports"
 	"github.com/corechan/corechan/transports/gateway"
 )
@@ -53,8 +54,12 @@ type cli struct {
 	Call    callMethodCmd `cmd:"" help:"Call a method of a service, with JSON."`
 	Gateway gatewayCmd    `cmd:"" help:"Give peers connections to raw endpoints, such as a database, over any transport."`
 	Trace   traceCmd      `cmd:"" help:"Say where each core's time goes: waits, preemptions, interrupts, page faults, steal."`
+	Dash    dashCmd       `cmd:"" help:"Show that in a browser, live and recorded: which core lost its time to what."`
+	Top     topCmd        `cmd:"" help:"Show the sessions and channels of the processes of this machine, and what passes over them."`
 	Doctor  doctorCmd     `cmd:"" help:"Say what this machine offers to corechan, and how to get what is missing."`
-	Version versionCmd    `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that has a shell complete commands, URLs and methods."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 const description = `Channels between processes on one machine, at the speed of a shared cache line.
@@ -93,6 +98,9 @@ func (a *app) run(args []string) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if args[0] == completeWord {
+		return a.complete(parser, args[1:])
+	}
 	k, err := parser.Parse(args)
 	if exited >= 0 {
 		return exited
@@ -119,7 +127,7 @@ func (a *app) exitCode(err error) int {
 	switch {
 	case errors.Is(err, perf.ErrInterrupted):
 		return exitInterrupted
-	case errors.Is(err, perf.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
+	case errors.Is(err, perf.ErrConfig), errors.Is(err, dash.ErrConfig), errors.Is(err, errUsage), errors.Is(err, gateway.ErrOffer), errors.Is(err, transports.ErrURL):
 		return exitUsage
 	default:
 		return exitFailure

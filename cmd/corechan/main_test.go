@@ -71,6 +71,7 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		{"ls", []string{"--json", "--timeout", "Examples:"}},
 		{"call", []string{"--header", "--timeout", "Examples:", "base64", "<service.method>"}},
 		{"doctor", []string{"--json", "--brief", "Examples:"}},
+		{"completion", []string{"bash", "zsh", "fish", "Examples:", "source <(corechan completion bash)"}},
 		{"version", []string{"version"}},
 	} {
 		code, out, errOut := corechan(t, append(strings.Fields(test.command), "--help")...)

@@ -23,13 +23,10 @@ const (
 )
 
 type traceCmd struct {
-	Pid      []int         `placeholder:"PID" help:"Follow these processes only, at most 8. Default: every process."`
-	Pinned   bool          `help:"Follow only threads that may run on a single core."`
-	Cores    string        `placeholder:"LIST" help:"Report on these cores only, for instance 2-3. Default: all."`
-	Groups   []probe.Group `placeholder:"NAME" help:"What to measure, see below. Default: all but syscalls and tcp."`
-	Ports    []uint16      `placeholder:"PORT" help:"For group tcp: connections with one of these ports at either end, at most 8. Default: all."`
+	probeFlags
 	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"How long to count between two reports, 100ms to 1h. Default: 1s."`
 	Once     bool          `help:"Report once, after one interval, and end."`
+	Listen   string        `placeholder:"HOST:PORT" help:"Report nothing here; serve what is counted to Prometheus, at /metrics, until interrupted."`
 	JSON     bool          `name:"json" help:"Print one JSON object a report, each on a line, and nothing else."`
 }
 
@@ -48,6 +45,9 @@ times are p50, p99, p99.9 and the longest. "stolen" is the share of time that in
 to enter and leave them (measured at the start, which keeps a core busy for a tenth of a second), and "steal" the hypervisor's.
 Shares are of the interval; where several threads waited at once, they add up to more than 100 %.
 
+With --listen, the processes' engines are shown too, as far as corechan top sees them, added up by transport; --interval is of no consequence.
+Whoever reaches the address may read it: name one of 127.0.0.1 unless others are to. perf/metrics/grafana.json is a dashboard for it.
+
 JSON fields: time, span_ns, interrupt_cost_ns, status (of each group), cores (each with core, runq, preempt, migrate, stolen, faults, syscalls,
 tcp, steal), runtime, ended (processes that are gone). Times are in nanoseconds; further fields may be added.
 
@@ -56,6 +56,7 @@ Examples:
   sudo corechan trace                                   every process, live
   sudo corechan trace --pid $(pidof orders) --pinned    the pollers of one service
   sudo corechan trace --once --interval 10s             ten seconds, as text
+  sudo corechan trace --listen 127.0.0.1:9400           for Prometheus
   sudo corechan trace --json | jq '.cores[0].runq.preempted'`
 }
 
@@ -64,6 +65,12 @@ func (c *traceCmd) Run(a *app) error {
 	config, err := c.config()
 	if err != nil {
 		return err
+	}
+	if c.Interval < minInterval || c.Interval > maxInterval {
+		return fmt.Errorf("%w: --interval %v; give %v to %v", perf.ErrConfig, c.Interval, minInterval, maxInterval)
+	}
+	if c.Listen != "" && (c.Once || c.JSON) {
+		return fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once and --json", errUsage)
 	}
 	avoidPinnedCores(c.Pid)
 	if cost, err := probe.InterruptCost(); err == nil {
@@ -76,6 +83,9 @@ func (c *traceCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Listen != "" {
+		return c.serve(a, p)
+	}
 	if out, ok := a.stdout.(*os.File); ok && !c.Once && !c.JSON && term.IsTerminal(int(out.Fd())) {
 		return traceLive(a, p, config, c.Interval)
 	}
@@ -84,21 +94,6 @@ func (c *traceCmd) Run(a *app) error {
 		return err
 	}
 	return c.trace(a, p, config.InterruptCost)
-}
-
-func (c *traceCmd) config() (probe.Config, error) {
-	config := probe.Config{PIDs: c.Pid, PinnedOnly: c.Pinned, Groups: c.Groups, Ports: c.Ports}
-	if c.Interval < minInterval || c.Interval > maxInterval {
-		return config, fmt.Errorf("%w: --interval %v; give %v to %v", perf.ErrConfig, c.Interval, minInterval, maxInterval)
-	}
-	if c.Cores != "" {
-		cores, err := perf.ParseCores(c.Cores)
-		if err != nil {
-			return config, err
-		}
-		config.Cores = cores
-	}
-	return config, nil
 }
 
 // traced is one report as JSON.

@@ -22,8 +22,11 @@ type call struct {
 
 // run makes the call and answers it.
 func (c *call) run() {
-	defer c.v.left()
-	c.finish(c.handle())
+	results, returned, err := c.handle()
+	c.finish(results, err)
+	if returned {
+		c.target.Memory.Put(c.args)
+	}
 }
 
 // finish answers the call.
@@ -39,9 +42,8 @@ func (c *call) finish(results Body, err error) {
 	c.answer(results, err)
 }
 
-// handle calls the method, through the interceptors.
-func (c *call) handle() (results Body, err error) {
-	returned := false
+// handle calls the method, through the interceptors. returned: it did not panic.
+func (c *call) handle() (results Body, returned bool, err error) {
 	defer func() {
 		if !returned {
 			p := recover() // nil: runtime.Goexit
@@ -57,8 +59,7 @@ func (c *call) handle() (results Body, err error) {
 	} else {
 		results, err = c.intercepted()
 	}
-	returned = true
-	return results, err
+	return results, true, err
 }
 
 func (c *call) intercepted() (results Body, err error) {

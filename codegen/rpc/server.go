@@ -74,7 +74,7 @@ type servingKey struct{}
 // one's own Close, is no error. Close the session after it, or call Serve again: else nobody may be there to read what the peer sends, and to
 // tell it.
 //
-// A session is served by one Serve at a time, with all its services: a second is refused with os.ErrExist.
+// A session is served by one Serve at a time, or by Handle, with all its services: a second is refused with os.ErrExist.
 //
 // Methods run at the same time. Each begins where its request was received; if it takes longer than a moment, another goroutine
 // takes over the receiving, and the next calls of that method begin on goroutines of their own. So what is fast costs no
@@ -87,9 +87,9 @@ func Serve(ctx context.Context, sess *engine.Session, o *ServeOptions, services 
 	if srv.Logger == nil {
 		srv.Logger = sess.Logger()
 	}
-	turn := sess.Local(servingKey{}, func() any { return new(sync.Mutex) }).(*sync.Mutex)
+	turn := servingTurn(sess)
 	if !turn.TryLock() {
-		return fmt.Errorf("rpc: the session is served already: %w: give one Serve all services", os.ErrExist)
+		return errServed
 	}
 	defer turn.Unlock()
 	for {

@@ -1,6 +1,9 @@
 package rpc
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
 // A Desc describes a service: generated.
 type Desc struct {
@@ -19,15 +22,46 @@ type Method struct {
 	Name string
 	// Oneway: nobody waits for it.
 	Oneway bool
-	// Inline: it never blocks, and runs where requests are received.
+	// Inline: it never blocks, and runs where requests are received: with Handle, on a loop's thread.
 	Inline bool
 	// Check and CheckResults say that arguments, or results, may announce elements that do not follow: they have slices or maps.
 	Check, CheckResults bool
-	// New returns memory for one call.
-	New func() Handling
+	// Memory is where calls at the callee take place.
+	Memory Memory
 }
 
-// A Handling is one call at the callee: its arguments, which are decoded into it, and its results.
+// A Memory is where the memory of a method's calls is used again. Generated code has one for each method, a Handlings.
+type Memory interface {
+	// Get returns memory for one call, zero.
+	Get() Handling
+	// Put gives it back.
+	Put(h Handling)
+}
+
+// A Handlings is the Memory of calls that are a T.
+type Handlings[T any, P handling[T]] struct{ pool sync.Pool }
+
+type handling[T any] interface {
+	*T
+	Handling
+}
+
+// Get implements Memory.
+func (m *Handlings[T, P]) Get() Handling {
+	if h, ok := m.pool.Get().(P); ok {
+		return h
+	}
+	return P(new(T))
+}
+
+// Put implements Memory.
+func (m *Handlings[T, P]) Put(h Handling) {
+	var zero T
+	*h.(P) = zero
+	m.pool.Put(h)
+}
+
+// A Handling is one call at the callee: its arguments, which are decoded into it, and its results. Nothing of it is kept by the method.
 type Handling interface {
 	Body
 	// Handle calls impl's method, and returns its results.

@@ -41,8 +41,9 @@ type serving struct {
 	timer   *time.Timer
 	seen    uint64 // by the timer
 
-	active atomic.Int64   // calls that run
-	calls  sync.WaitGroup // and leaders
+	// active counts the calls that run, but for the leader's. Only leaders, and who overtakes one, add to it: what find has seen holds.
+	active atomic.Int64
+	calls  sync.WaitGroup // goroutines: leaders, and calls that have one of their own
 	ended  chan struct{}
 	once   sync.Once
 }
@@ -82,7 +83,7 @@ func (v *serving) end(err error) {
 func (v *serving) lead() {
 	over := false
 	defer func() {
-		if !over { // runtime.Goexit in a call
+		if !over { // runtime.Goexit in a call, which nobody had overtaken
 			v.calls.Add(1)
 			go v.lead()
 		}
@@ -97,7 +98,7 @@ func (v *serving) lead() {
 		err := v.in.ReceiveWith(v.ctx, req, &meta)
 		switch {
 		case err == nil:
-			if over = !v.take(req, meta.Header); over {
+			if v.take(req, meta.Header, &over); over {
 				return
 			}
 		case errors.Is(err, engine.ErrMalformed), errors.Is(err, engine.ErrExpired):
@@ -110,32 +111,37 @@ func (v *serving) lead() {
 	}
 }
 
-// take sees to a request. It reports whether the caller is still the leader.
-func (v *serving) take(req *Request, h engine.Header) bool {
+// take sees to a request. over is set if the caller is not the leader any more, also where runtime.Goexit ends it.
+func (v *serving) take(req *Request, h engine.Header, over *bool) {
 	if req.err != nil || req.entry == nil {
-		return v.own(req)
+		*over = !v.own(req)
+		return
 	}
 	c := v.newCall(req, h)
-	p := &req.entry.pace
-	switch {
-	case req.entry.Inline:
+	switch p := &req.entry.pace; {
+	case req.entry.Inline: // not counted: nobody receives, or ends, meanwhile
 		c.run()
-		return true
 	case p.slow.Load() > 0:
-		go func() {
-			began := time.Now()
-			c.run()
-			p.took(time.Since(began))
-		}()
-		return true
+		v.begin(c, p.took)
+	default:
+		v.runInPlace(c, p, over)
 	}
+}
+
+// runInPlace runs a call on the leader's goroutine. It is not counted while that leads: who overtakes it does.
+func (v *serving) runInPlace(c *call, p *pace, over *bool) {
 	v.running.Store(p)
 	turn := v.turn.Add(1)
 	if !v.armed.Load() && !v.armed.Swap(true) {
 		v.timer.Reset(moment)
 	}
+	defer func() {
+		if !v.turn.CompareAndSwap(turn, turn+1) {
+			*over = true
+			v.active.Add(-1)
+		}
+	}()
 	c.run()
-	return v.turn.CompareAndSwap(turn, turn+1)
 }
 
 // took is told how long a call of a slow method has taken.
@@ -157,6 +163,7 @@ func (v *serving) standIn() {
 		v.running.Load().slow.Store(fastInARow)
 		v.calls.Add(1) // the leader counts still, so this is no Add from zero
 		if v.turn.CompareAndSwap(turn, turn+1) {
+			v.active.Add(1) // for the one that was overtaken
 			go v.lead()
 		} else {
 			v.calls.Done()
@@ -174,15 +181,25 @@ func (v *serving) standIn() {
 	}
 }
 
-// newCall makes a call of a request. Only the leader adds to active, so that what find has seen of it holds.
+// newCall makes a call of a request.
 func (v *serving) newCall(req *Request, h engine.Header) *call {
-	v.active.Add(1)
-	v.calls.Add(1)
 	base := v.ctx
 	if h != nil {
 		base = engine.WithHeader(base, h)
 	}
 	return &call{v: v, target: req.entry, args: req.call, header: h, ctx: callContext{base: base, srv: v.srv, reply: req.reply}}
+}
+
+// begin has a goroutine of its own make a call, and then calls then.
+func (v *serving) begin(c *call, then func(took time.Duration)) {
+	v.active.Add(1)
+	v.calls.Add(1)
+	go func() {
+		defer v.left()
+		began := time.Now()
+		c.run()
+		then(time.Since(began))
+	}()
 }
 
 // left counts a call that is over.

@@ -83,7 +83,7 @@ func (r *Request) UnmarshalMsg(b []byte) ([]byte, error) {
 	var body Body = r.body // the channel's own
 	check := true
 	if r.entry != nil {
-		r.call = r.entry.New()
+		r.call = r.entry.Memory.Get()
 		body, check = r.call, r.entry.Check
 	}
 	if err := decodeBody(b, body, check); err != nil {

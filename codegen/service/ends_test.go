@@ -68,8 +68,14 @@ func TestAMethodThatEndsItsGoroutineIsAnError(t *testing.T) {
 	client, server := pair(t, urls(t)["inmem"], engine.Config{})
 	ctx, cancel := context.WithCancel(watchdog(t))
 	var served sync.WaitGroup
+	const waits = 1
+	waiting, goOn := make(chan struct{}), make(chan struct{})
 	served.Go(func() {
-		_ = shop.ServeListener(ctx, server, &shop.FakeListener{FilledFunc: func(context.Context, *shop.Fill) error {
+		_ = shop.ServeListener(ctx, server, &shop.FakeListener{FilledFunc: func(_ context.Context, f *shop.Fill) error {
+			if f.ID == waits {
+				waiting <- struct{}{}
+				<-goOn
+			}
 			runtime.Goexit()
 			return nil
 		}})
@@ -77,6 +83,15 @@ func TestAMethodThatEndsItsGoroutineIsAnError(t *testing.T) {
 	l := shop.NewListenerClient(client)
 	for range 3 {
 		wantErr(t, l.Filled(watchdog(t), &shop.Fill{}), rpc.ErrPanic)
+	}
+	// Also if somebody has taken over meanwhile, as the second call shows.
+	for range 3 {
+		var both sync.WaitGroup
+		both.Go(func() { wantErr(t, l.Filled(watchdog(t), &shop.Fill{ID: waits}), rpc.ErrPanic) })
+		<-waiting
+		wantErr(t, l.Filled(watchdog(t), &shop.Fill{}), rpc.ErrPanic)
+		goOn <- struct{}{}
+		both.Wait()
 	}
 	cancel()
 	served.Wait()

@@ -223,6 +223,9 @@ func (w *world) instead(t types.Type) string {
 		}
 		return "mark it //corechan:service"
 	case *types.Basic:
+		if u.Kind() == types.Invalid {
+			return "correct its declaration, which does not compile"
+		}
 		if u.Info()&types.IsComplex != 0 {
 			return "use two floats"
 		}

@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -118,8 +117,7 @@ func (w *world) methods(s *service) bool {
 		w.wrong.Addf(m.Pos, "mark one without", "%s has type parameters, and a service is known by its name alone", s.goName)
 		return false
 	}
-	syntax, ok := m.Spec.Type.(*ast.InterfaceType)
-	if !ok {
+	if _, ok := m.Spec.Type.(*ast.InterfaceType); !ok {
 		w.wrong.Addf(m.Pos, "mark an interface: what it has is called from afar", "%s is no interface", s.goName)
 		return false
 	}
@@ -138,30 +136,17 @@ func (w *world) methods(s *service) bool {
 	for k := range i.NumMethods() { // sorted by their names
 		f := i.Method(k)
 		one := &method{name: f.Name(), pos: w.p.Position(f.Pos())}
-		if field := fieldOf(syntax, f.Name()); field != nil {
-			one.doc = strings.TrimSpace(field.Doc.Text())
-		}
-		w.directives(s, one)
+		doc, directives := w.p.Method(f)
+		one.doc = doc
+		w.directives(one, directives)
 		w.signature(s, one, f)
 		s.methods = append(s.methods, one)
 	}
 	return len(w.wrong) == before
 }
 
-func fieldOf(i *ast.InterfaceType, name string) *ast.Field {
-	for _, f := range i.Methods.List {
-		if slices.ContainsFunc(f.Names, func(n *ast.Ident) bool { return n.Name == name }) {
-			return f
-		}
-	}
-	return nil
-}
-
-func (w *world) directives(s *service, m *method) {
-	for _, d := range s.mark.Inner {
-		if !slices.ContainsFunc(d.Field.Names, func(n *ast.Ident) bool { return n.Name == m.name }) {
-			continue
-		}
+func (w *world) directives(m *method, above []source.Inner) {
+	for _, d := range above {
 		switch {
 		case d.Word == "oneway" && len(d.Options) == 0:
 			m.oneway = true

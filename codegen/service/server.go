@@ -5,8 +5,6 @@ import (
 	"go/types"
 	"slices"
 	"strings"
-
-	"github.com/corechan/corechan/codegen/source"
 )
 
 // server prints the server.
@@ -29,10 +27,10 @@ func (w *world) server(s *service) {
 				flags += ", " + f.name + ": true"
 			}
 		}
-		out.Printf("{Name: %q%s, New: func() %s { return new(%s) }},\n", m.name, flags, w.rpc("Handling"), s.private(m, "Handling"))
+		out.Printf("{Name: %q%s, Memory: &%s},\n", m.name, flags, s.private(m, "Handlings"))
 	}
 	out.Printf("},\n")
-	if w.hasErrors() {
+	if len(w.errorTypes) != 0 {
 		out.Printf("Errors: rpcErrors,\n")
 	}
 	out.Printf("Description: %s,\n}\n", w.description(s))
@@ -50,6 +48,7 @@ func (w *world) handling(s *service, m *method) {
 	out, name := w.out, s.private(m, "Handling")
 	args := w.argsType(s, m)
 	out.Printf("\n// A %s is a call of %s.%s at the callee.\ntype %s struct {\n%s\nresults %s\n}\n", name, s.goName, m.name, name, args, w.resultsType(s, m))
+	out.Printf("\nvar %s %s[%s, *%[3]s]\n", s.private(m, "Handlings"), w.rpc("Handlings"), name)
 	out.Printf("\n// Handle implements rpc.Handling.\nfunc (h *%s) Handle(ctx %s, impl any) (_ %s, err error) {\n", name, out.Ref("context", "context", "Context"), w.rpc("Body"))
 	pass := []string{"ctx"}
 	for i, v := range m.params {
@@ -93,42 +92,4 @@ func (w *world) handling(s *service, m *method) {
 	}
 	out.Printf("%s%s = impl.(%s).%s(%s)\n%sreturn &h.results, err\n}\n", strings.Join(locals, ""), strings.Join(append(targets, "err"), ", "), s.goName, m.name,
 		strings.Join(pass, ", "), strings.Join(stores, ""))
-}
-
-func (w *world) hasErrors() bool {
-	return slices.ContainsFunc(w.p.Marks, func(m *source.Mark) bool { return m.Kind == source.Error })
-}
-
-// errors prints the package's types of errors.
-func (w *world) errors() {
-	if !w.hasErrors() {
-		return
-	}
-	w.out.Printf("\n// rpcErrors are the types of errors of the package that travel whole.\nvar rpcErrors = []%s{\n", w.rpc("ErrorType"))
-	for _, m := range w.p.Marks {
-		if m.Kind != source.Error {
-			continue
-		}
-		t := m.Object.Type()
-		object, _, _ := types.LookupFieldOrMethod(t, true, w.p.Types, "Error")
-		f, ok := object.(*types.Func)
-		switch {
-		case m.Spec.TypeParams != nil:
-			w.wrong.Addf(m.Pos, "mark one without", "%s has type parameters", m.Name())
-			continue
-		case !ok || f.Signature().Params().Len() != 0 || f.Signature().Results().Len() != 1:
-			w.wrong.Addf(m.Pos, "give it Error() string", "%s is no error", m.Name())
-			continue
-		case w.carries(t):
-			w.wrong.Addf(m.Pos, "take them out", "%s carries channels, streams or files, which an error cannot", m.Name())
-			continue
-		}
-		name := w.p.Name + "." + m.Name()
-		types := types.NewMethodSet(t)
-		if types.Lookup(w.p.Types, "Error") != nil {
-			w.out.Printf("%s[%s](%q),\n", w.rpc("ValueError"), m.Name(), name)
-		}
-		w.out.Printf("%s[%s](%q),\n", w.rpc("PointerError"), m.Name(), "*"+name)
-	}
-	w.out.Printf("}\n")
 }

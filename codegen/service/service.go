@@ -23,6 +23,7 @@ var locals = []string{"a", "b", "c", "f", "h", "r", "v", "x", "z", "n", "o", "er
 // Generate implements codegen.Generator.
 func (Generator) Generate(p *source.Package, out *codegen.Output) source.Problems {
 	w := &world{p: p, out: out.Code}
+	w.findErrors()
 	services := w.services()
 	if len(w.wrong) != 0 || len(services) == 0 {
 		return w.wrong
@@ -50,6 +51,8 @@ type world struct {
 	p     *source.Package
 	out   *codegen.File
 	wrong source.Problems
+	// errorTypes are those that travel whole: see findErrors.
+	errorTypes []errorType
 }
 
 func (w *world) engine(name string) string { return w.out.Ref(enginePath, "engine", name) }

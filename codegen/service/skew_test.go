@@ -55,6 +55,11 @@ func TestAnOlderClientTalksToALaterService(t *testing.T) {
 		if _, err := c.Digest(ctx, strings.NewReader("x")); !errors.Is(err, engine.ErrRefused) && !errors.Is(err, rpc.ErrBadRequest) {
 			t.Error(err)
 		}
+		// An error of a type that it does not know is its text.
+		var own *rpc.Error
+		if err := c.Fail(ctx, ""); !errors.As(err, &own) || own.Err != nil || own.Code != rpc.CodeFailed || err.Error() != "rh" {
+			t.Error(err)
+		}
 	})
 }
 
@@ -73,8 +78,13 @@ func TestALaterClientTalksToAnOlderService(t *testing.T) {
 		}
 		check(t, w.Touch(ctx)) // both at once
 		var rejected *shop2.Rejected
-		if err := c.Fail(ctx, "closed"); errors.As(err, &rejected) || err.Error() != "closed until 2026-05-01" {
-			t.Error(err) // a type that it does not know
+		var older *shop.Rejected
+		if err := c.Fail(ctx, "rejected"); errors.As(err, &rejected) || !errors.As(err, &older) || *older != (shop.Rejected{ID: 3, Reason: "late"}) {
+			t.Error(err) // a type of another package, which its own imports
+		}
+		var closed shop.Closed
+		if err := c.Fail(ctx, "closed"); !errors.As(err, &closed) || !closed.Until.Equal(noon) {
+			t.Error(err)
 		}
 	})
 }

@@ -106,15 +106,26 @@ func (p *Package) inner(spec *ast.TypeSpec, placed map[*ast.Comment]bool) (found
 		if !ok {
 			return true
 		}
-		for _, group := range []*ast.CommentGroup{field.Doc, field.Comment} {
-			for c, word := range directives(group) {
-				placed[c] = true
-				found = append(found, Inner{Word: word[0], Options: word[1:], Pos: p.Position(c.Pos()), Field: field})
-			}
+		for c, word := range directivesOf(field) {
+			placed[c] = true
+			found = append(found, Inner{Word: word[0], Options: word[1:], Pos: p.Position(c.Pos()), Field: field})
 		}
 		return true
 	})
 	return found
+}
+
+// directivesOf yields the directives of a field or method.
+func directivesOf(field *ast.Field) func(yield func(*ast.Comment, []string) bool) {
+	return func(yield func(*ast.Comment, []string) bool) {
+		for _, group := range []*ast.CommentGroup{field.Doc, field.Comment} {
+			for c, words := range directives(group) {
+				if !yield(c, words) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // directives yields the directives of a comment, and their words.

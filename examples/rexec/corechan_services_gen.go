@@ -68,7 +68,7 @@ func CommandsService(impl Commands) rpc.Service {
 var rpcCommandsDesc = rpc.Desc{
 	Name: "Commands",
 	Methods: []rpc.Method{
-		{Name: "Run", Check: true, New: func() rpc.Handling { return new(rpcCommandsRunHandling) }},
+		{Name: "Run", Check: true, Memory: &rpcCommandsRunHandlings},
 	},
 	Description: `{"name":"Commands","doc":"Commands runs commands.","methods":[{"name":"Run","doc":"Run runs a command until it ends, and returns how it did, after all its output was written. The end of ctx kills it. Events\nhappen at the client's side while it runs.","args":[{"name":"c","type":{"kind":"optional","elem":{"kind":"ref","name":"main.Command"}}},{"name":"stdin","type":{"kind":"reader","name":"io.ReadCloser"}},{"name":"stdout","type":{"kind":"writer","name":"io.WriteCloser"}},{"name":"stderr","type":{"kind":"writer","name":"io.WriteCloser"}},{"name":"events","type":{"kind":"receiver","elem":{"kind":"ref","name":"main.Event"}}}],"results":[{"name":"R0","type":{"kind":"ref","name":"main.Status"}}]}],"types":{"main.Command":{"kind":"struct","fields":[{"name":"Args","type":{"kind":"list","elem":{"kind":"string"}}},{"name":"Terminal","type":{"kind":"bool"}},{"name":"Type","type":{"kind":"string"}},{"name":"Rows","type":{"kind":"uint"}},{"name":"Cols","type":{"kind":"uint"}}]},"main.Event":{"kind":"struct","fields":[{"name":"Signal","type":{"kind":"int"}},{"name":"Rows","type":{"kind":"uint"}},{"name":"Cols","type":{"kind":"uint"}}]},"main.Status":{"kind":"struct","fields":[{"name":"Code","type":{"kind":"int"}},{"name":"Signal","type":{"kind":"int"}}]}}}`,
 }
@@ -78,6 +78,8 @@ type rpcCommandsRunHandling struct {
 	rpcCommandsRunArgs
 	results rpcCommandsRunResults
 }
+
+var rpcCommandsRunHandlings rpc.Handlings[rpcCommandsRunHandling, *rpcCommandsRunHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcCommandsRunHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {

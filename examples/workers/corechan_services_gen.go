@@ -66,7 +66,7 @@ func DispatcherService(impl Dispatcher) rpc.Service {
 var rpcDispatcherDesc = rpc.Desc{
 	Name: "Dispatcher",
 	Methods: []rpc.Method{
-		{Name: "Register", New: func() rpc.Handling { return new(rpcDispatcherRegisterHandling) }},
+		{Name: "Register", Memory: &rpcDispatcherRegisterHandlings},
 	},
 	Description: `{"name":"Dispatcher","doc":"A Dispatcher has jobs.","methods":[{"name":"Register","doc":"Register has w do jobs, one at a time, until there are no more, or ctx ends.","args":[{"name":"name","type":{"kind":"string"}},{"name":"w","type":{"kind":"service","name":"main.Worker"}}],"results":[]}]}`,
 }
@@ -76,6 +76,8 @@ type rpcDispatcherRegisterHandling struct {
 	rpcDispatcherRegisterArgs
 	results rpc.Nothing
 }
+
+var rpcDispatcherRegisterHandlings rpc.Handlings[rpcDispatcherRegisterHandling, *rpcDispatcherRegisterHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcDispatcherRegisterHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -203,7 +205,7 @@ func WorkerService(impl Worker) rpc.Service { return rpc.Service{Desc: &rpcWorke
 var rpcWorkerDesc = rpc.Desc{
 	Name: "Worker",
 	Methods: []rpc.Method{
-		{Name: "Do", New: func() rpc.Handling { return new(rpcWorkerDoHandling) }},
+		{Name: "Do", Memory: &rpcWorkerDoHandlings},
 	},
 	Description: `{"name":"Worker","doc":"A Worker does jobs.","methods":[{"name":"Do","doc":"Do returns the checksum of a file. If it fails, another worker would fail too.","args":[{"name":"path","type":{"kind":"string"}}],"results":[{"name":"Sum","type":{"kind":"string"}}]}]}`,
 }
@@ -213,6 +215,8 @@ type rpcWorkerDoHandling struct {
 	rpcWorkerDoArgs
 	results rpcWorkerDoResults
 }
+
+var rpcWorkerDoHandlings rpc.Handlings[rpcWorkerDoHandling, *rpcWorkerDoHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcWorkerDoHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// rpcErrors are the types of errors of the package that travel whole.
+// rpcErrors are the types of errors that travel whole: the package's own, and those of packages that it imports.
 var rpcErrors = []rpc.ErrorType{
 	rpc.PointerError[Rejected]("*shop.Rejected"),
 	rpc.ValueError[Closed]("shop.Closed"),
@@ -70,7 +70,7 @@ func ListenerService(impl Listener) rpc.Service {
 var rpcListenerDesc = rpc.Desc{
 	Name: "Listener",
 	Methods: []rpc.Method{
-		{Name: "Filled", New: func() rpc.Handling { return new(rpcListenerFilledHandling) }},
+		{Name: "Filled", Memory: &rpcListenerFilledHandlings},
 	},
 	Errors:      rpcErrors,
 	Description: `{"name":"Listener","doc":"A Listener is told of fills. It is passed to others.","methods":[{"name":"Filled","args":[{"name":"f","type":{"kind":"optional","elem":{"kind":"ref","name":"shop.Fill"}}}],"results":[]}],"types":{"shop.Fill":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"At","type":{"kind":"time"}}]}}}`,
@@ -81,6 +81,8 @@ type rpcListenerFilledHandling struct {
 	rpcListenerFilledArgs
 	results rpc.Nothing
 }
+
+var rpcListenerFilledHandlings rpc.Handlings[rpcListenerFilledHandling, *rpcListenerFilledHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcListenerFilledHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -510,30 +512,30 @@ func ShopService(impl Shop) rpc.Service { return rpc.Service{Desc: &rpcShopDesc,
 var rpcShopDesc = rpc.Desc{
 	Name: "Shop",
 	Methods: []rpc.Method{
-		{Name: "Count", New: func() rpc.Handling { return new(rpcShopCountHandling) }},
-		{Name: "Digest", New: func() rpc.Handling { return new(rpcShopDigestHandling) }},
-		{Name: "Drain", New: func() rpc.Handling { return new(rpcShopDrainHandling) }},
-		{Name: "Dump", New: func() rpc.Handling { return new(rpcShopDumpHandling) }},
-		{Name: "Fail", New: func() rpc.Handling { return new(rpcShopFailHandling) }},
-		{Name: "Feed", New: func() rpc.Handling { return new(rpcShopFeedHandling) }},
-		{Name: "Greet", New: func() rpc.Handling { return new(rpcShopGreetHandling) }},
-		{Name: "Lists", Check: true, CheckResults: true, New: func() rpc.Handling { return new(rpcShopListsHandling) }},
-		{Name: "Log", Oneway: true, New: func() rpc.Handling { return new(rpcShopLogHandling) }},
-		{Name: "Many", New: func() rpc.Handling { return new(rpcShopManyHandling) }},
-		{Name: "Open", New: func() rpc.Handling { return new(rpcShopOpenHandling) }},
-		{Name: "Place", New: func() rpc.Handling { return new(rpcShopPlaceHandling) }},
-		{Name: "Session", New: func() rpc.Handling { return new(rpcShopSessionHandling) }},
-		{Name: "Size", New: func() rpc.Handling { return new(rpcShopSizeHandling) }},
-		{Name: "Subscribe", New: func() rpc.Handling { return new(rpcShopSubscribeHandling) }},
-		{Name: "Sum", Check: true, New: func() rpc.Handling { return new(rpcShopSumHandling) }},
-		{Name: "Talk", New: func() rpc.Handling { return new(rpcShopTalkHandling) }},
-		{Name: "Touch", Inline: true, New: func() rpc.Handling { return new(rpcShopTouchHandling) }},
-		{Name: "Upload", New: func() rpc.Handling { return new(rpcShopUploadHandling) }},
-		{Name: "UploadValue", New: func() rpc.Handling { return new(rpcShopUploadValueHandling) }},
-		{Name: "Upper", New: func() rpc.Handling { return new(rpcShopUpperHandling) }},
-		{Name: "Value", New: func() rpc.Handling { return new(rpcShopValueHandling) }},
-		{Name: "Wait", New: func() rpc.Handling { return new(rpcShopWaitHandling) }},
-		{Name: "Watch", New: func() rpc.Handling { return new(rpcShopWatchHandling) }},
+		{Name: "Count", Memory: &rpcShopCountHandlings},
+		{Name: "Digest", Memory: &rpcShopDigestHandlings},
+		{Name: "Drain", Memory: &rpcShopDrainHandlings},
+		{Name: "Dump", Memory: &rpcShopDumpHandlings},
+		{Name: "Fail", Memory: &rpcShopFailHandlings},
+		{Name: "Feed", Memory: &rpcShopFeedHandlings},
+		{Name: "Greet", Memory: &rpcShopGreetHandlings},
+		{Name: "Lists", Check: true, CheckResults: true, Memory: &rpcShopListsHandlings},
+		{Name: "Log", Oneway: true, Memory: &rpcShopLogHandlings},
+		{Name: "Many", Memory: &rpcShopManyHandlings},
+		{Name: "Open", Memory: &rpcShopOpenHandlings},
+		{Name: "Place", Memory: &rpcShopPlaceHandlings},
+		{Name: "Session", Memory: &rpcShopSessionHandlings},
+		{Name: "Size", Memory: &rpcShopSizeHandlings},
+		{Name: "Subscribe", Memory: &rpcShopSubscribeHandlings},
+		{Name: "Sum", Check: true, Memory: &rpcShopSumHandlings},
+		{Name: "Talk", Memory: &rpcShopTalkHandlings},
+		{Name: "Touch", Inline: true, Memory: &rpcShopTouchHandlings},
+		{Name: "Upload", Memory: &rpcShopUploadHandlings},
+		{Name: "UploadValue", Memory: &rpcShopUploadValueHandlings},
+		{Name: "Upper", Memory: &rpcShopUpperHandlings},
+		{Name: "Value", Memory: &rpcShopValueHandlings},
+		{Name: "Wait", Memory: &rpcShopWaitHandlings},
+		{Name: "Watch", Memory: &rpcShopWatchHandlings},
 	},
 	Errors:      rpcErrors,
 	Description: `{"name":"Shop","doc":"A Shop has a method of every shape.","methods":[{"name":"Count","doc":"Count has no arguments.","args":[],"results":[{"name":"N","type":{"kind":"int"}}]},{"name":"Digest","doc":"Digest reads a stream that is closed for it.","args":[{"name":"in","type":{"kind":"reader","name":"io.Reader"}}],"results":[{"name":"R0","type":{"kind":"string"}}]},{"name":"Drain","doc":"Drain takes one.","args":[{"name":"in","type":{"kind":"receiver","elem":{"kind":"ref","name":"shop.Order"}}}],"results":[{"name":"R0","type":{"kind":"int"}}]},{"name":"Dump","doc":"Dump writes into a stream.","args":[{"name":"out","type":{"kind":"writer","name":"io.Writer"}},{"name":"count","type":{"kind":"int"}}],"results":[]},{"name":"Fail","doc":"Fail returns an error of a kind.","args":[{"name":"kind","type":{"kind":"string"}}],"results":[]},{"name":"Feed","doc":"Feed sends into one.","args":[{"name":"out","type":{"kind":"sender","elem":{"kind":"ref","name":"shop.Order"}}},{"name":"count","type":{"kind":"int"}}],"results":[]},{"name":"Greet","doc":"Greet writes to a connection, and closes it.","args":[{"name":"c","type":{"kind":"conn","name":"net.Conn"}}],"results":[]},{"name":"Lists","doc":"Lists has lists, maps and pointers.","args":[{"name":"orders","type":{"kind":"list","elem":{"kind":"optional","elem":{"kind":"ref","name":"shop.Order"}}}},{"name":"byName","type":{"kind":"map","elem":{"kind":"ref","name":"shop.Order"},"key":{"kind":"string"}}},{"name":"pair","type":{"kind":"array","elem":{"kind":"int"},"len":2}},{"name":"opt","type":{"kind":"optional","elem":{"kind":"string"}}},{"name":"x","type":{"kind":"any"}}],"results":[{"name":"R0","type":{"kind":"list","elem":{"kind":"ref","name":"shop.Fill"}}},{"name":"R1","type":{"kind":"map","elem":{"kind":"list","elem":{"kind":"string"}},"key":{"kind":"uint"}}}]},{"name":"Log","doc":"Log returns nothing, and nobody waits.","oneway":true,"args":[{"name":"text","type":{"kind":"string"}}],"results":[]},{"name":"Many","doc":"Many has several plain arguments and results.","args":[{"name":"id","type":{"kind":"uint"}},{"name":"side","type":{"kind":"uint","name":"shop.Side"}},{"name":"price","type":{"kind":"float64"}},{"name":"note","type":{"kind":"string"}},{"name":"at","type":{"kind":"time"}},{"name":"wait","type":{"kind":"duration"}},{"name":"key","type":{"kind":"bytes"}}],"results":[{"name":"Total","type":{"kind":"int"}},{"name":"Ok","type":{"kind":"bool"}}]},{"name":"Open","args":[{"name":"name","type":{"kind":"string"}}],"results":[{"name":"R0","type":{"kind":"file","name":"*os.File"}}]},{"name":"Place","doc":"Place takes an order.","args":[{"name":"o","type":{"kind":"optional","elem":{"kind":"ref","name":"shop.Order"}}}],"results":[{"name":"R0","type":{"kind":"optional","elem":{"kind":"ref","name":"shop.Fill"}}}]},{"name":"Session","args":[{"name":"name","type":{"kind":"string"}}],"results":[{"name":"R0","type":{"kind":"service","name":"shop.Listener"}}]},{"name":"Size","doc":"Size takes a file, and Open returns one.","args":[{"name":"f","type":{"kind":"file","name":"*os.File"}}],"results":[{"name":"R0","type":{"kind":"int"}}]},{"name":"Subscribe","doc":"Subscribe takes a service, and Session returns one.","args":[{"name":"l","type":{"kind":"service","name":"shop.Listener"}},{"name":"count","type":{"kind":"int"}}],"results":[]},{"name":"Sum","doc":"Sum has as many arguments as one likes.","args":[{"name":"numbers","type":{"kind":"list","elem":{"kind":"int"}}}],"results":[{"name":"R0","type":{"kind":"int"}}]},{"name":"Talk","doc":"Talk echoes both ways.","args":[{"name":"with","type":{"kind":"stream","name":"io.ReadWriteCloser"}}],"results":[]},{"name":"Touch","doc":"Touch has neither arguments nor results.","args":[],"results":[]},{"name":"Upload","doc":"Upload takes a message with a stream in it.","args":[{"name":"u","type":{"kind":"optional","elem":{"kind":"ref","name":"shop.Upload"}}}],"results":[{"name":"R0","type":{"kind":"int"}}]},{"name":"UploadValue","args":[{"name":"u","type":{"kind":"ref","name":"shop.Upload"}}],"results":[{"name":"R0","type":{"kind":"optional","elem":{"kind":"ref","name":"shop.Upload"}}}]},{"name":"Upper","doc":"Upper returns what it reads in capitals.","args":[{"name":"in","type":{"kind":"reader","name":"io.ReadCloser"}}],"results":[{"name":"R0","type":{"kind":"reader","name":"io.ReadCloser"}}]},{"name":"Value","doc":"Value is the same by value.","args":[{"name":"o","type":{"kind":"ref","name":"shop.Order"}}],"results":[{"name":"R0","type":{"kind":"ref","name":"shop.Fill"}}]},{"name":"Wait","doc":"Wait waits until its context is done.","args":[],"results":[]},{"name":"Watch","doc":"Watch returns a channel.","args":[{"name":"count","type":{"kind":"int"}}],"results":[{"name":"R0","type":{"kind":"receiver","elem":{"kind":"ref","name":"shop.Order"}}}]}],"types":{"shop.Fill":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"At","type":{"kind":"time"}}]},"shop.Order":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Price","type":{"kind":"int"}},{"name":"Note","type":{"kind":"string"}}]},"shop.Upload":{"kind":"struct","fields":[{"name":"Name","type":{"kind":"string"}},{"name":"Body","type":{"kind":"reader","name":"io.Reader"}}]}}}`,
@@ -544,6 +546,8 @@ type rpcShopCountHandling struct {
 	rpc.Nothing
 	results rpcShopCountResults
 }
+
+var rpcShopCountHandlings rpc.Handlings[rpcShopCountHandling, *rpcShopCountHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopCountHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -556,6 +560,8 @@ type rpcShopDigestHandling struct {
 	rpcShopDigestArgs
 	results rpcShopDigestResults
 }
+
+var rpcShopDigestHandlings rpc.Handlings[rpcShopDigestHandling, *rpcShopDigestHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopDigestHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -570,6 +576,8 @@ type rpcShopDrainHandling struct {
 	results rpcShopDrainResults
 }
 
+var rpcShopDrainHandlings rpc.Handlings[rpcShopDrainHandling, *rpcShopDrainHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopDrainHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.R0, err = impl.(Shop).Drain(ctx, h.In)
@@ -581,6 +589,8 @@ type rpcShopDumpHandling struct {
 	rpcShopDumpArgs
 	results rpc.Nothing
 }
+
+var rpcShopDumpHandlings rpc.Handlings[rpcShopDumpHandling, *rpcShopDumpHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopDumpHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -595,6 +605,8 @@ type rpcShopFailHandling struct {
 	results rpc.Nothing
 }
 
+var rpcShopFailHandlings rpc.Handlings[rpcShopFailHandling, *rpcShopFailHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopFailHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	err = impl.(Shop).Fail(ctx, h.Kind)
@@ -606,6 +618,8 @@ type rpcShopFeedHandling struct {
 	rpcShopFeedArgs
 	results rpc.Nothing
 }
+
+var rpcShopFeedHandlings rpc.Handlings[rpcShopFeedHandling, *rpcShopFeedHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopFeedHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -619,6 +633,8 @@ type rpcShopGreetHandling struct {
 	results rpc.Nothing
 }
 
+var rpcShopGreetHandlings rpc.Handlings[rpcShopGreetHandling, *rpcShopGreetHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopGreetHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	err = impl.(Shop).Greet(ctx, h.C.V)
@@ -630,6 +646,8 @@ type rpcShopListsHandling struct {
 	rpcShopListsArgs
 	results rpcShopListsResults
 }
+
+var rpcShopListsHandlings rpc.Handlings[rpcShopListsHandling, *rpcShopListsHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopListsHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -643,6 +661,8 @@ type rpcShopLogHandling struct {
 	results rpc.Nothing
 }
 
+var rpcShopLogHandlings rpc.Handlings[rpcShopLogHandling, *rpcShopLogHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopLogHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	err = impl.(Shop).Log(ctx, h.Text)
@@ -655,6 +675,8 @@ type rpcShopManyHandling struct {
 	results rpcShopManyResults
 }
 
+var rpcShopManyHandlings rpc.Handlings[rpcShopManyHandling, *rpcShopManyHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopManyHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.Total, h.results.Ok, err = impl.(Shop).Many(ctx, h.Id, h.Side, h.Price, h.Note, h.At, h.Wait, h.Key)
@@ -666,6 +688,8 @@ type rpcShopOpenHandling struct {
 	rpcShopOpenArgs
 	results rpcShopOpenResults
 }
+
+var rpcShopOpenHandlings rpc.Handlings[rpcShopOpenHandling, *rpcShopOpenHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopOpenHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -681,6 +705,8 @@ type rpcShopPlaceHandling struct {
 	results rpcShopPlaceResults
 }
 
+var rpcShopPlaceHandlings rpc.Handlings[rpcShopPlaceHandling, *rpcShopPlaceHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopPlaceHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.R0, err = impl.(Shop).Place(ctx, h.O)
@@ -692,6 +718,8 @@ type rpcShopSessionHandling struct {
 	rpcShopSessionArgs
 	results rpcShopSessionResults
 }
+
+var rpcShopSessionHandlings rpc.Handlings[rpcShopSessionHandling, *rpcShopSessionHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopSessionHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -707,6 +735,8 @@ type rpcShopSizeHandling struct {
 	results rpcShopSizeResults
 }
 
+var rpcShopSizeHandlings rpc.Handlings[rpcShopSizeHandling, *rpcShopSizeHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopSizeHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.R0, err = impl.(Shop).Size(ctx, h.F.V)
@@ -718,6 +748,8 @@ type rpcShopSubscribeHandling struct {
 	rpcShopSubscribeArgs
 	results rpc.Nothing
 }
+
+var rpcShopSubscribeHandlings rpc.Handlings[rpcShopSubscribeHandling, *rpcShopSubscribeHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopSubscribeHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -731,6 +763,8 @@ type rpcShopSumHandling struct {
 	results rpcShopSumResults
 }
 
+var rpcShopSumHandlings rpc.Handlings[rpcShopSumHandling, *rpcShopSumHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopSumHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.R0, err = impl.(Shop).Sum(ctx, h.Numbers...)
@@ -742,6 +776,8 @@ type rpcShopTalkHandling struct {
 	rpcShopTalkArgs
 	results rpc.Nothing
 }
+
+var rpcShopTalkHandlings rpc.Handlings[rpcShopTalkHandling, *rpcShopTalkHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopTalkHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -755,6 +791,8 @@ type rpcShopTouchHandling struct {
 	results rpc.Nothing
 }
 
+var rpcShopTouchHandlings rpc.Handlings[rpcShopTouchHandling, *rpcShopTouchHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopTouchHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	err = impl.(Shop).Touch(ctx)
@@ -767,6 +805,8 @@ type rpcShopUploadHandling struct {
 	results rpcShopUploadResults
 }
 
+var rpcShopUploadHandlings rpc.Handlings[rpcShopUploadHandling, *rpcShopUploadHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopUploadHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.R0, err = impl.(Shop).Upload(ctx, h.U.V)
@@ -778,6 +818,8 @@ type rpcShopUploadValueHandling struct {
 	rpcShopUploadValueArgs
 	results rpcShopUploadValueResults
 }
+
+var rpcShopUploadValueHandlings rpc.Handlings[rpcShopUploadValueHandling, *rpcShopUploadValueHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopUploadValueHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -793,6 +835,8 @@ type rpcShopUpperHandling struct {
 	results rpcShopUpperResults
 }
 
+var rpcShopUpperHandlings rpc.Handlings[rpcShopUpperHandling, *rpcShopUpperHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopUpperHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	var r0 io.ReadCloser
@@ -807,6 +851,8 @@ type rpcShopValueHandling struct {
 	results rpcShopValueResults
 }
 
+var rpcShopValueHandlings rpc.Handlings[rpcShopValueHandling, *rpcShopValueHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopValueHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.R0, err = impl.(Shop).Value(ctx, h.O)
@@ -819,6 +865,8 @@ type rpcShopWaitHandling struct {
 	results rpc.Nothing
 }
 
+var rpcShopWaitHandlings rpc.Handlings[rpcShopWaitHandling, *rpcShopWaitHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopWaitHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	err = impl.(Shop).Wait(ctx)
@@ -830,6 +878,8 @@ type rpcShopWatchHandling struct {
 	rpcShopWatchArgs
 	results rpcShopWatchResults
 }
+
+var rpcShopWatchHandlings rpc.Handlings[rpcShopWatchHandling, *rpcShopWatchHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopWatchHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {

@@ -12,9 +12,12 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// rpcErrors are the types of errors of the package that travel whole.
+// rpcErrors are the types of errors that travel whole: the package's own, and those of packages that it imports.
 var rpcErrors = []rpc.ErrorType{
 	rpc.PointerError[Rejected]("*shop2.Rejected"),
+	rpc.ValueError[shop.Closed]("shop.Closed"),
+	rpc.PointerError[shop.Closed]("*shop.Closed"),
+	rpc.PointerError[shop.Rejected]("*shop.Rejected"),
 }
 
 // A ShopClient is a Shop that is elsewhere: what its methods return is what the peer's return, or why there is nothing.
@@ -178,15 +181,15 @@ func ShopService(impl Shop) rpc.Service { return rpc.Service{Desc: &rpcShopDesc,
 var rpcShopDesc = rpc.Desc{
 	Name: "Shop",
 	Methods: []rpc.Method{
-		{Name: "Again", New: func() rpc.Handling { return new(rpcShopAgainHandling) }},
-		{Name: "Count", New: func() rpc.Handling { return new(rpcShopCountHandling) }},
-		{Name: "Digest", New: func() rpc.Handling { return new(rpcShopDigestHandling) }},
-		{Name: "Fail", New: func() rpc.Handling { return new(rpcShopFailHandling) }},
-		{Name: "Sides", Check: true, New: func() rpc.Handling { return new(rpcShopSidesHandling) }},
-		{Name: "Sum", New: func() rpc.Handling { return new(rpcShopSumHandling) }},
-		{Name: "Tell", New: func() rpc.Handling { return new(rpcShopTellHandling) }},
-		{Name: "Value", Check: true, New: func() rpc.Handling { return new(rpcShopValueHandling) }},
-		{Name: "Writer", New: func() rpc.Handling { return new(rpcShopWriterHandling) }},
+		{Name: "Again", Memory: &rpcShopAgainHandlings},
+		{Name: "Count", Memory: &rpcShopCountHandlings},
+		{Name: "Digest", Memory: &rpcShopDigestHandlings},
+		{Name: "Fail", Memory: &rpcShopFailHandlings},
+		{Name: "Sides", Check: true, Memory: &rpcShopSidesHandlings},
+		{Name: "Sum", Memory: &rpcShopSumHandlings},
+		{Name: "Tell", Memory: &rpcShopTellHandlings},
+		{Name: "Value", Check: true, Memory: &rpcShopValueHandlings},
+		{Name: "Writer", Memory: &rpcShopWriterHandlings},
 	},
 	Errors:      rpcErrors,
 	Description: `{"name":"Shop","doc":"A Shop has methods that the first has not, lacks some, and has changed others.","methods":[{"name":"Again","doc":"Again is new; it comes first.","args":[],"results":[]},{"name":"Count","doc":"Count returns something else.","args":[],"results":[{"name":"R0","type":{"kind":"receiver","elem":{"kind":"ref","name":"shop2.Order"}}}]},{"name":"Digest","doc":"Digest takes a channel where it took a stream.","args":[{"name":"in","type":{"kind":"receiver","elem":{"kind":"ref","name":"shop2.Order"}}}],"results":[{"name":"R0","type":{"kind":"string"}}]},{"name":"Fail","args":[{"name":"kind","type":{"kind":"string"}}],"results":[]},{"name":"Sides","doc":"Sides has types of another package, and parameters that are called as the generated code's variables.","args":[{"name":"call","type":{"kind":"uint","name":"shop.Side"}},{"name":"r0","type":{"kind":"optional","elem":{"kind":"ref","name":"shop.Order"}}},{"name":"err","type":{"kind":"map","elem":{"kind":"ref","name":"shop.Fill"},"key":{"kind":"uint","name":"shop.Side"}}},{"name":"p3","type":{"kind":"int"}},{"name":"o","type":{"kind":"list","elem":{"kind":"ref","name":"shop.Order"}}}],"results":[{"name":"R0","type":{"kind":"ref","name":"shop.Closed"}}]},{"name":"Sum","doc":"Sum takes something else.","args":[{"name":"numbers","type":{"kind":"string"}}],"results":[{"name":"R0","type":{"kind":"int"}}]},{"name":"Tell","doc":"Tell takes a service of another package, and one that is not exported.","args":[{"name":"l","type":{"kind":"service","name":"shop.Listener"}},{"name":"a","type":{"kind":"service","name":"shop2.auditor"}}],"results":[{"name":"R0","type":{"kind":"service","name":"shop.Listener"}}]},{"name":"Value","doc":"Value has one argument and one result more.","args":[{"name":"o","type":{"kind":"ref","name":"shop2.Order"}},{"name":"rush","type":{"kind":"bool"}}],"results":[{"name":"F","type":{"kind":"ref","name":"shop2.Fill"}},{"name":"Note","type":{"kind":"string"}}]},{"name":"Writer","args":[],"results":[{"name":"R0","type":{"kind":"writer","name":"io.WriteCloser"}}]}],"types":{"shop.Closed":{"kind":"struct","fields":[{"name":"Until","type":{"kind":"time"}}]},"shop.Fill":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"At","type":{"kind":"time"}}]},"shop.Order":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Price","type":{"kind":"int"}},{"name":"Note","type":{"kind":"string"}}]},"shop2.Fill":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}}]},"shop2.Order":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Tags","type":{"kind":"list","elem":{"kind":"string"}}}]}}}`,
@@ -197,6 +200,8 @@ type rpcShopAgainHandling struct {
 	rpc.Nothing
 	results rpc.Nothing
 }
+
+var rpcShopAgainHandlings rpc.Handlings[rpcShopAgainHandling, *rpcShopAgainHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopAgainHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -210,6 +215,8 @@ type rpcShopCountHandling struct {
 	results rpcShopCountResults
 }
 
+var rpcShopCountHandlings rpc.Handlings[rpcShopCountHandling, *rpcShopCountHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopCountHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.R0, err = impl.(Shop).Count(ctx)
@@ -221,6 +228,8 @@ type rpcShopDigestHandling struct {
 	rpcShopDigestArgs
 	results rpcShopDigestResults
 }
+
+var rpcShopDigestHandlings rpc.Handlings[rpcShopDigestHandling, *rpcShopDigestHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopDigestHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -234,6 +243,8 @@ type rpcShopFailHandling struct {
 	results rpc.Nothing
 }
 
+var rpcShopFailHandlings rpc.Handlings[rpcShopFailHandling, *rpcShopFailHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopFailHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	err = impl.(Shop).Fail(ctx, h.Kind)
@@ -245,6 +256,8 @@ type rpcShopSidesHandling struct {
 	rpcShopSidesArgs
 	results rpcShopSidesResults
 }
+
+var rpcShopSidesHandlings rpc.Handlings[rpcShopSidesHandling, *rpcShopSidesHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopSidesHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -258,6 +271,8 @@ type rpcShopSumHandling struct {
 	results rpcShopSumResults
 }
 
+var rpcShopSumHandlings rpc.Handlings[rpcShopSumHandling, *rpcShopSumHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopSumHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.R0, err = impl.(Shop).Sum(ctx, h.Numbers)
@@ -269,6 +284,8 @@ type rpcShopTellHandling struct {
 	rpcShopTellArgs
 	results rpcShopTellResults
 }
+
+var rpcShopTellHandlings rpc.Handlings[rpcShopTellHandling, *rpcShopTellHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopTellHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -284,6 +301,8 @@ type rpcShopValueHandling struct {
 	results rpcShopValueResults
 }
 
+var rpcShopValueHandlings rpc.Handlings[rpcShopValueHandling, *rpcShopValueHandling]
+
 // Handle implements rpc.Handling.
 func (h *rpcShopValueHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
 	h.results.F, h.results.Note, err = impl.(Shop).Value(ctx, h.O, h.Rush)
@@ -295,6 +314,8 @@ type rpcShopWriterHandling struct {
 	rpc.Nothing
 	results rpcShopWriterResults
 }
+
+var rpcShopWriterHandlings rpc.Handlings[rpcShopWriterHandling, *rpcShopWriterHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcShopWriterHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {
@@ -1140,7 +1161,7 @@ func auditorService(impl auditor) rpc.Service { return rpc.Service{Desc: &rpcAud
 var rpcAuditorDesc = rpc.Desc{
 	Name: "shop2.auditor",
 	Methods: []rpc.Method{
-		{Name: "Audit", New: func() rpc.Handling { return new(rpcAuditorAuditHandling) }},
+		{Name: "Audit", Memory: &rpcAuditorAuditHandlings},
 	},
 	Errors:      rpcErrors,
 	Description: `{"name":"shop2.auditor","doc":"An auditor is not exported, and neither is what is generated for it.","methods":[{"name":"Audit","args":[{"name":"text","type":{"kind":"string"}}],"results":[]}]}`,
@@ -1151,6 +1172,8 @@ type rpcAuditorAuditHandling struct {
 	rpcAuditorAuditArgs
 	results rpc.Nothing
 }
+
+var rpcAuditorAuditHandlings rpc.Handlings[rpcAuditorAuditHandling, *rpcAuditorAuditHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcAuditorAuditHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {

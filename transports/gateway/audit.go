@@ -39,6 +39,9 @@ func (c *connection) ended(err error) {
 		reason = err.Error()
 	}
 	attrs := []slog.Attr{slog.Bool("handed_over", c.handed)}
+	if c.side {
+		attrs = append(attrs, slog.Bool("side", true))
+	}
 	if c.sent >= 0 {
 		attrs = append(attrs, slog.Int64("sent", c.sent), slog.Int64("received", c.received))
 	}

@@ -108,7 +108,7 @@ func (n *Connector) connect(ctx context.Context, client net.Conn, offer string, 
 		return
 	}
 	stats.total.Add(1)
-	handed := isKernel(upstream)
+	handed := isKernel(upstream) && last != (engine.Sender[report]{})
 	if handed {
 		stats.handedOver.Add(1)
 	}

@@ -24,8 +24,9 @@ type DialOptions struct {
 // Dial opens a connection to what the gateway at the other side of a session offers under a name. It is the caller's to close, and
 // one of these:
 //
-//   - a *net.TCPConn or *net.UnixConn, the connection to the upstream itself, where that can be handed over. It does not
-//     depend on the session.
+//   - a *net.TCPConn or *net.UnixConn, the connection to the upstream itself, where that can be handed over. It depends neither on
+//     the session nor on the gateway.
+//   - a *net.TCPConn to the gateway, where the session is plain TCP: it depends on the gateway, not on the session.
 //   - a *Conn, whose bytes travel on the session, and which ends with it.
 //
 // If it fails, the error is an *OpenError. A ctx without a deadline is given 30 s.
@@ -48,11 +49,17 @@ func dial(ctx context.Context, sess *engine.Session, offer, token string, report
 		defer cancel()
 		ctx = c
 	}
-	req, ans := request{Offer: offer, Report: reports}, answer{}
-	if err := ask(ctx, sess, openName, token, &req, &req.Answer, &ans); err != nil {
-		if cause := context.Cause(ctx); errors.Is(cause, ErrNoAnswer) {
-			err = cause
+	ans, err := open(ctx, sess, token, request{Offer: offer, Report: reports, Side: sess.Sides() != nil})
+	if err == nil && len(ans.Side) != 0 && ans.Conn == nil && ans.Read == nil && ans.Write == nil {
+		conn, jerr := join(ctx, sess, ans.Side)
+		if jerr == nil {
+			return conn, nil
 		}
+		// Perhaps another listener is at that address now and then. The gateway gives its connection up by itself.
+		sess.Logger().Debug("no connection beside the session", "peer", sess.Peer().Addr, "reason", jerr)
+		ans, err = open(ctx, sess, token, request{Offer: offer})
+	}
+	if err != nil {
 		return nil, openError(offer, err)
 	}
 	conn, err := ans.conn(sess, offer)
@@ -60,6 +67,15 @@ func dial(ctx context.Context, sess *engine.Session, offer, token string, report
 		return nil, openError(offer, err)
 	}
 	return conn, nil
+}
+
+// open asks for a connection.
+func open(ctx context.Context, sess *engine.Session, token string, req request) (ans answer, err error) {
+	err = ask(ctx, sess, openName, token, &req, &req.Answer, &ans)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, ErrNoAnswer) {
+		err = cause
+	}
+	return ans, err
 }
 
 func noAnswer(sess *engine.Session, after time.Duration) error {

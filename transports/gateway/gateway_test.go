@@ -25,7 +25,7 @@ func onServerWays(t *testing.T, f func(t *testing.T, l link, proxied bool)) {
 func onWaysOf(t *testing.T, links []link, f func(t *testing.T, l link, proxied bool)) {
 	for _, l := range links {
 		for _, proxied := range []bool{false, true} {
-			if proxied && !l.handsOver {
+			if proxied && !l.handsOver && !l.besides {
 				continue
 			}
 			name := l.name
@@ -49,7 +49,7 @@ func TestAConnectionIsWhatItsUpstreamIs(t *testing.T) {
 			s := serve(t, l, o)
 			c := s.dial("echo")
 			_, stream := c.(*gateway.Conn)
-			if handed := l.handsOver && !proxied; stream == handed {
+			if direct := (l.handsOver || l.besides) && !proxied; stream == direct {
 				t.Errorf("%s: it is a %T", network, c)
 			}
 			roundTrip(t, c, "hello")
@@ -59,13 +59,18 @@ func TestAConnectionIsWhatItsUpstreamIs(t *testing.T) {
 			}
 			check(t, c.Close())
 			eventually(t, "it counts as ended", func() bool { return s.stats().Open == 0 })
-			if !stream {
+			handed := !stream && l.handsOver
+			if handed {
 				s.log.line(t, lineEnded, "offer=echo", "upstream="+o.Upstream, "handed_over=true", "reason=closed", fmt.Sprintf("uid %d", os.Geteuid()))
 			} else {
-				s.log.line(t, lineEnded, "offer=echo", "upstream="+o.Upstream, "handed_over=false", "sent=6", "received=6", "reason=closed")
+				says := []string{"offer=echo", "upstream=" + o.Upstream, "handed_over=false", "sent=6", "received=6", "reason=closed"}
+				if !stream {
+					says = append(says, "side=true")
+				}
+				s.log.line(t, lineEnded, says...)
 			}
 			st := s.stats()
-			if st.Total != 1 || st.HandedOver == 1 == stream {
+			if st.Total != 1 || st.HandedOver == 1 != handed {
 				t.Errorf("%+v", st)
 			}
 		}

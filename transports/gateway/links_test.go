@@ -21,19 +21,21 @@ type link struct {
 	name string
 	// handsOver says that connections are handed over.
 	handsOver bool
+	// besides says that connections are made beside the session.
+	besides bool
 	// pair makes a session; a is the peer's, and cut cuts the two apart.
 	pair func(t testing.TB) (a, b *engine.Session, cut func())
 }
 
 var (
-	overShm    = link{"shm", true, urlPair("shm")}
-	overInmem  = link{"inmem", true, urlPair("inmem")}
-	overUnix   = link{"unix", true, urlPair("unix")}
-	overRemote = link{"remote", false, remotePair}
-	overTCP    = link{"tcp", false, urlPair("tcp")}
-	overTLS    = link{"tls", false, urlPair("tls")}
-	overH2     = link{"h2", false, urlPair("https")}
-	overWS     = link{"ws", false, urlPair("wss")}
+	overShm    = link{"shm", true, false, urlPair("shm")}
+	overInmem  = link{"inmem", true, false, urlPair("inmem")}
+	overUnix   = link{"unix", true, false, urlPair("unix")}
+	overRemote = link{"remote", false, false, remotePair}
+	overTCP    = link{"tcp", false, true, urlPair("tcp")}
+	overTLS    = link{"tls", false, false, urlPair("tls")}
+	overH2     = link{"h2", false, false, urlPair("https")}
+	overWS     = link{"ws", false, false, urlPair("wss")}
 	overAll    = []link{overShm, overInmem, overUnix, overRemote, overTCP, overTLS, overH2, overWS}
 )
 

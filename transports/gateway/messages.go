@@ -24,13 +24,15 @@ type request struct {
 	Offer  string                  `msg:"offer"`
 	Answer engine.Sender[answer]   `msg:"answer"`
 	Report engine.Receiver[report] `msg:"report"` // may be zero
+	Side   bool                    `msg:"side"`   // an answer with Side in it is of use
 }
 
-// An answer is the connection: Conn, or the other two.
+// An answer is the connection: Conn, or Read and Write, or Side.
 type answer struct {
 	Conn  net.Conn       `msg:"conn"`  // the upstream's
 	Read  io.ReadCloser  `msg:"read"`  // what the upstream sends
 	Write io.WriteCloser `msg:"write"` // what it is sent
+	Side  []byte         `msg:"side"`  // the ticket of a connection beside the session; or empty
 }
 
 // A report is the last word on a connection that was handed over.

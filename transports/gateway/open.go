@@ -62,6 +62,9 @@ func (g *Gateway) open(ctx, session context.Context, sess *engine.Session, r eng
 		return
 	}
 	_ = req.Report.Close() // it is seen from here
+	if c.beside(ctx, upstream, &req, answered) {
+		return
+	}
 	c.proxy(ctx, session, upstream, req.Answer, answered)
 }
 
@@ -73,7 +76,7 @@ type connection struct {
 	offer *offer // nil if there is none of that name
 	began time.Time
 
-	handed         bool
+	handed, side   bool
 	sent, received int64 // bytes; less than 0: not known
 }
 
@@ -137,10 +140,14 @@ func (c *connection) proxy(ctx, session context.Context, upstream net.Conn, to e
 		return
 	}
 	answered()
-	r := &relay{
-		client: &engine.StreamConn{StreamReader: in, StreamWriter: mine}, upstream: upstream,
-		idle: c.offer.IdleTimeout, session: session,
-	}
+	c.relay(ctx, &relay{
+		client: &engine.StreamConn{StreamReader: in, StreamWriter: mine}, upstream: upstream, session: session,
+	})
+}
+
+// relay moves bytes until the connection is over.
+func (c *connection) relay(ctx context.Context, r *relay) {
+	r.idle = c.offer.IdleTimeout
 	r.sent.total, r.received.total = &c.offer.sent, &c.offer.received
 	err := r.run(ctx)
 	c.sent, c.received = r.sent.own.Load(), r.received.own.Load()

@@ -101,7 +101,7 @@ func overHTTP(authorization string) link {
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
-	return link{"http", false, func(t testing.TB) (a, b *engine.Session, cut func()) {
+	return link{"http", false, false, func(t testing.TB) (a, b *engine.Session, cut func()) {
 		return remotePairOf(t, engine.Peer{Addr: "https://gateway.test/", Identity: r})
 	}}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -31,9 +32,12 @@ func Handler(serve func(ctx context.Context, s *engine.Session), o *Options) htt
 }
 
 // HandlerOf is Handler for this module's other packages.
-func HandlerOf(a *web.Acceptor) http.Handler { return &handler{a} }
+func HandlerOf(a *web.Acceptor) http.Handler { return &handler{Acceptor: a} }
 
-type handler struct{ *web.Acceptor }
+type handler struct {
+	*web.Acceptor
+	groups groups
+}
 
 // what says what the endpoint is, to those who do not know.
 const what = "this is a corechan endpoint: it takes HTTP/2 requests POST with content-type " + ContentType
@@ -56,6 +60,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.Authorized(w, r) {
 		return
 	}
+	requests, err := wanted(r.Header)
+	if err != nil {
+		h.Refuse(w, r, http.StatusBadRequest, err)
+		return
+	}
 	c := &conversation{w: w, body: r, rc: http.NewResponseController(w)}
 	limit := time.Now().Add(h.HandshakeTimeout)
 	if err := c.deadlines(limit); err != nil {
@@ -64,8 +73,29 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", ContentType)
 	w.Header().Set("Cache-Control", "no-store")
+	if id := r.Header.Get(sessionHeader); id != "" {
+		h.join(c, id)
+		return
+	}
+	var g *group
+	if requests > 1 {
+		if g = h.groups.begin(requests, c); g == nil {
+			h.Refuse(w, r, http.StatusServiceUnavailable, errors.New("too many sessions wait for their further requests; try again"))
+			return
+		}
+		defer h.groups.end(g)
+		w.Header().Set(sessionHeader, g.id)
+		w.Header().Set(requestsHeader, strconv.Itoa(requests))
+	}
 	stop := web.Bound(r.Context(), c.abort)
 	s, p, err := h.Greet(r, Transport, c)
+	if err == nil && g != nil {
+		web.Waits(r)
+		if err = g.wait(r.Context(), limit); err != nil {
+			_ = s.Close()
+			p.Discard()
+		}
+	}
 	if !stop() && err == nil {
 		_ = s.Close()
 		p.Discard()
@@ -76,15 +106,20 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = c.deadlines(time.Time{})
+	if g != nil {
+		h.Run(r, s, p, g.stream())
+		return
+	}
 	h.Run(r, s, p, pump.Stream{Read: c.Read, Write: c.write, CloseWrite: c.closeWrite, Abort: c.abort})
 }
 
 // A conversation is a request's body and its response, as a stream.
 type conversation struct {
-	w     http.ResponseWriter
-	body  *http.Request
-	rc    *http.ResponseController
-	ended atomic.Bool // nothing more is to be written, and all is
+	w      http.ResponseWriter
+	body   *http.Request
+	rc     *http.ResponseController
+	header [chunkHeader]byte
+	ended  atomic.Bool // nothing more is to be written, and all is
 }
 
 // errWriter is a ResponseWriter that does not do what a session needs.

@@ -33,6 +33,10 @@ type Options struct {
 	// Keepalive is how long nothing may come on a connection before it is asked for a sign of life, which must come within 15 s.
 	// 0 means 20 s, less than 0 never. A Handler has its server's: http.HTTP2Config.SendPingTimeout.
 	Keepalive time.Duration
+	// Requests is how many requests a dialer makes for a session, each with a connection of its own, from 1 to 16: for what one
+	// connection's window or a shaper before it holds down. All of them must reach the same server. 0 means 1; a server that does
+	// not know of it gets one.
+	Requests int
 }
 
 func (o *Options) web() web.Options {

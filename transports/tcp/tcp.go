@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/fd"
@@ -35,34 +34,53 @@ var (
 // a handshake that takes too long; the context's.
 func Dial(ctx context.Context, addr string, o *Options) (*engine.Session, error) {
 	c := o.withDefaults()
-	d := net.Dialer{KeepAliveConfig: c.KeepAlive, KeepAlive: accept.Off(c.KeepAlive)}
-	conn, err := d.DialContext(ctx, "tcp", addr)
+	conn, err := dial(ctx, addr, &c)
 	if err != nil {
-		return nil, fmt.Errorf("tcp: %w", err) // it names the address
+		return nil, err
 	}
-	s, err := session(ctx, conn, &c, true, 0)
+	s, err := session(ctx, conn, &c, true, 0, &joiner{conn.RemoteAddr().String(), &c})
 	if err != nil {
 		return nil, fmt.Errorf("tcp: dial %s: %w", addr, err)
 	}
 	return s, nil
 }
 
-// session does the handshake on a connection, which is its own from then on.
-func session(ctx context.Context, conn net.Conn, o *Options, dialer bool, core int) (*engine.Session, error) {
+// session does the handshake on a connection, which is its own from then on. It returns nil for one that was expected beside a
+// session.
+func session(ctx context.Context, conn net.Conn, o *Options, dialer bool, core int, sides engine.Sides) (*engine.Session, error) {
 	peer := engine.Peer{Addr: Transport + "://" + conn.RemoteAddr().String()}
 	var said hello.Hello
-	err := wire.Interruptible(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }, func() (err error) {
-		if err := conn.SetDeadline(time.Now().Add(o.HandshakeTimeout)); err != nil {
+	var expects chan net.Conn
+	err := greet(ctx, conn, o, func() (err error) {
+		ours := hello.Ours(o.Engine, &o.Ring)
+		if dialer {
+			said, err = hello.Greet(conn, ours, true, nil)
 			return err
 		}
-		said, err = hello.Greet(conn, hello.Ours(o.Engine, &o.Ring), dialer, func(hello.Hello) error {
+		said, _, err = hello.Receive(conn, ours, func(hello.Hello) error {
 			if o.Authorize != nil {
 				return o.Authorize(peer)
+			}
+			return nil
+		}, func(t hello.Ticket) error {
+			if expects = sides.(*expected).take(t); expects == nil {
+				return errTicket
 			}
 			return nil
 		})
 		return err
 	})
+	if expects != nil {
+		if err == nil {
+			err = plain(conn, o)
+		}
+		if err != nil {
+			expects <- nil
+		} else {
+			expects <- conn
+			return nil, nil
+		}
+	}
 	if err == nil && dialer && o.Authorize != nil {
 		err = o.Authorize(peer)
 	}
@@ -72,7 +90,7 @@ func session(ctx context.Context, conn net.Conn, o *Options, dialer bool, core i
 	}
 	sock, err := wire.Detach(conn)
 	if err == nil {
-		if err = prepare(sock, o); err != nil {
+		if err = prepare(sock.Int(), o); err != nil {
 			_ = sock.Close()
 		}
 	}
@@ -81,7 +99,7 @@ func session(ctx context.Context, conn net.Conn, o *Options, dialer bool, core i
 	}
 	s, err := wire.NewSession(wire.Plain{FD: sock}, &wire.Options{
 		Engine: o.Engine, Ring: o.Ring, Label: "tcp session",
-		Link: engine.Link{Dialer: dialer, Transport: Transport, Peer: peer, PeerLimits: said.Announced, Core: core},
+		Link: engine.Link{Dialer: dialer, Transport: Transport, Peer: peer, PeerLimits: said.Announced, Core: core, Sides: sides},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("session with %s: %w", conn.RemoteAddr(), err)
@@ -90,9 +108,9 @@ func session(ctx context.Context, conn net.Conn, o *Options, dialer bool, core i
 }
 
 // prepare sets what the options say of a socket.
-func prepare(sock *fd.FD, o *Options) error {
+func prepare(sock int, o *Options) error {
 	if o.UserTimeout > 0 {
-		if err := fd.SetUserTimeout(sock.Int(), o.UserTimeout); err != nil {
+		if err := fd.SetUserTimeout(sock, o.UserTimeout); err != nil {
 			return err
 		}
 	}
@@ -100,7 +118,7 @@ func prepare(sock *fd.FD, o *Options) error {
 		return err
 	}
 	if o.BusyPoll > 0 {
-		if err := fd.SetBusyPoll(sock.Int(), o.BusyPoll); err != nil {
+		if err := fd.SetBusyPoll(sock, o.BusyPoll); err != nil {
 			return fmt.Errorf("%w (beyond sysctl net.core.busy_read it needs CAP_NET_ADMIN)", err)
 		}
 	}
@@ -115,10 +133,11 @@ func Listen(ctx context.Context, addr string, o *Options) (*engine.Listener, err
 	if err != nil {
 		return nil, fmt.Errorf("tcp: %w", err)
 	}
+	sides := new(expected)
 	l, err := accept.Listen(accept.Config[accept.Conn]{
 		Engine: c.Engine, URL: Transport + "://" + socks.Addr(), Accept: socks.Accept(), Close: socks.Close,
 		Greet: func(ctx context.Context, conn accept.Conn) (*engine.Session, error) {
-			return session(ctx, conn.Conn, &c, false, conn.Core)
+			return session(ctx, conn.Conn, &c, false, conn.Core, sides)
 		},
 	})
 	if err != nil {

@@ -143,7 +143,7 @@ func session(ctx context.Context, conn net.Conn, o *Options, config *tls.Config,
 		return nil, fmt.Errorf("%s: %w", conn.RemoteAddr(), err)
 	}
 	if err = sock.detach(); err == nil {
-		if err = accept.Spread(sock.fd, o.KeepAlive); err != nil {
+		if err = accept.Spread(sock.fd.Int(), o.KeepAlive); err != nil {
 			_ = sock.fd.Close()
 		}
 	}

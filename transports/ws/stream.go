@@ -32,7 +32,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		if s.r == nil {
 			typ, r, err := s.conn.Reader(context.Background())
 			switch {
-			case err != nil && websocket.CloseStatus(err) == websocket.StatusNormalClosure:
+			case err != nil && closed(err):
 				return 0, io.EOF
 			case err != nil:
 				return 0, cut(err)
@@ -52,6 +52,12 @@ func (s *stream) Read(p []byte) (int, error) {
 			return n, nil
 		}
 	}
+}
+
+// closed says whether the peer has ended the connection in order: a browser whose reader leaves the page says that it goes away.
+func closed(err error) bool {
+	status := websocket.CloseStatus(err)
+	return status == websocket.StatusNormalClosure || status == websocket.StatusGoingAway
 }
 
 // cut tells a connection's end without a close frame from one in order.

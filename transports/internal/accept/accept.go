@@ -26,7 +26,8 @@ type Config[C io.Closer] struct {
 	Accept []func() (C, error)
 	// Close closes the listening sockets.
 	Close func() error
-	// Greet makes a session of a connection, which is its own. It ends with ctx, which ends with the listener.
+	// Greet makes a session of a connection, which is its own, or nil if it was for something else. It ends with ctx, which ends
+	// with the listener.
 	Greet func(ctx context.Context, conn C) (*engine.Session, error)
 }
 

@@ -92,11 +92,11 @@ func KeepAlive() net.KeepAliveConfig {
 
 // Spread has connections ask at different times, where the options do not say when: thousands that were made within a second, and
 // ask within a millisecond, have each other's questions dropped, again and again.
-func Spread(sock *fd.FD, c net.KeepAliveConfig) error {
+func Spread(sock int, c net.KeepAliveConfig) error {
 	if c != KeepAlive() {
 		return nil
 	}
-	return fd.SetKeepIdle(sock.Int(), c.Idle+rand.N(c.Idle))
+	return fd.SetKeepIdle(sock, c.Idle+rand.N(c.Idle))
 }
 
 // Off turns package net's own keepalive off where a configuration says so: it is the KeepAlive of a net.Dialer or net.ListenConfig,

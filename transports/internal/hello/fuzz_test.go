@@ -59,3 +59,49 @@ func FuzzGreet(f *testing.F) {
 		}
 	})
 }
+
+// FuzzReceive has a listener that takes tickets hear anything: who is let in has said a whole HELLO, or a whole JOIN with the ticket.
+func FuzzReceive(f *testing.F) {
+	ours := hello.Hello{Announced: engine.Announced{Window: 1 << 18, MaxMessage: 1 << 20}}
+	ticket := hello.Ticket{1, 2, 3}
+	var join, no bytes.Buffer
+	for to, t := range map[*bytes.Buffer]hello.Ticket{&join: ticket, &no: {}} {
+		_ = hello.Join(struct {
+			io.Reader
+			io.Writer
+		}{bytes.NewReader(nil), to}, t)
+		f.Add(to.Bytes())
+		f.Add(append(to.Bytes(), "raw"...))
+		f.Add(to.Bytes()[:47])
+	}
+	f.Add(hello.Encode(ours))
+	f.Add(hello.EncodeRefuse("no"))
+	errTicket := errors.New("no such ticket")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in, out := bytes.NewReader(b), &bytes.Buffer{}
+		_, joined, err := hello.Receive(struct {
+			io.Reader
+			io.Writer
+		}{in, out}, ours, nil, func(t hello.Ticket) error {
+			if t != ticket {
+				return errTicket
+			}
+			return nil
+		})
+		switch {
+		case joined:
+			if err != nil || !bytes.HasPrefix(b, join.Bytes()) || in.Len() != len(b)-join.Len() || out.Len() != hello.PrefixSize {
+				t.Errorf("%q joined: %v; %d bytes are left; told %q", b, err, in.Len(), out.Bytes())
+			}
+		case err == nil:
+			if in.Len() != len(b)-hello.Size || !bytes.Equal(out.Bytes(), hello.Encode(ours)) {
+				t.Errorf("%d bytes are left; told %q", in.Len(), out.Bytes())
+			}
+		case errors.Is(err, io.EOF) && out.Len() == 0:
+		default:
+			if _, perr := hello.Parse(out.Bytes()); !errors.Is(perr, hello.ErrRefused) {
+				t.Errorf("%v, and told %q", err, out.Bytes())
+			}
+		}
+	})
+}

@@ -29,31 +29,59 @@ func Greet(rw io.ReadWriter, ours Hello, dialer bool, accept func(Hello) error) 
 	if dialer {
 		if _, err := rw.Write(Encode(ours)); err != nil {
 			// A listener may have refused and hung up before it was greeted; then what it said can be read all the same.
-			if said, rerr := read(rw); rerr != nil && errors.Is(rerr, ErrRefused) {
+			if said, rerr := readHello(rw); rerr != nil && errors.Is(rerr, ErrRefused) {
 				return said, rerr
 			}
 			return Hello{}, fmt.Errorf("send HELLO: %w", err)
 		}
-		return read(rw)
+		return readHello(rw)
 	}
-	said, err := read(rw)
-	if err == nil && accept != nil {
-		err = accept(said)
+	said, _, err := Receive(rw, ours, accept, nil)
+	return said, err
+}
+
+// Receive is the listener's side of Greet, for peers that may say JOIN instead of HELLO if join is set: it decides about the
+// ticket as accept does about a Hello, and joined is true where it has let the peer in.
+func Receive(rw io.ReadWriter, ours Hello, accept func(Hello) error, join func(Ticket) error) (said Hello, joined bool, err error) {
+	wanted := []uint16{typeHello}
+	if join != nil {
+		wanted = append(wanted, typeJoin)
+	}
+	typ, b, err := read(rw, wanted...)
+	reply := Encode(ours)
+	switch {
+	case err != nil:
+	case typ == typeJoin:
+		reply = appendPrefix(nil, typeJoined, PrefixSize)
+		err = join(Ticket(b[PrefixSize:]))
+	default:
+		if said, err = Parse(b); err == nil && accept != nil {
+			err = accept(said)
+		}
 	}
 	if err != nil {
 		if !errors.Is(err, io.EOF) {
 			_, _ = rw.Write(EncodeRefuse(err.Error()))
 		}
-		return said, err
+		return said, false, err
 	}
-	if _, err := rw.Write(Encode(ours)); err != nil {
-		return said, fmt.Errorf("send HELLO: %w", err)
+	if _, err := rw.Write(reply); err != nil {
+		return said, false, fmt.Errorf("answer: %w", err)
 	}
-	return said, nil
+	return said, typ == typeJoin, nil
 }
 
-// read reads one message.
-func read(r io.Reader) (Hello, error) {
+// readHello reads a HELLO.
+func readHello(r io.Reader) (Hello, error) {
+	_, b, err := read(r, typeHello)
+	if err != nil {
+		return Hello{}, err
+	}
+	return Parse(b)
+}
+
+// read reads one message of the types wanted; that of a REFUSE is an error.
+func read(r io.Reader, wanted ...uint16) (typ uint16, message []byte, err error) {
 	var b [MaxSize]byte
 	if n, err := io.ReadFull(r, b[:PrefixSize]); err != nil {
 		if n > 0 {
@@ -61,19 +89,22 @@ func read(r io.Reader) (Hello, error) {
 		} else {
 			err = fmt.Errorf("read HELLO: %w", err)
 		}
-		return Hello{}, err
+		return 0, nil, err
 	}
-	_, n, err := ParsePrefix(b[:])
+	typ, n, err := parsePrefix(b[:], wanted...)
 	if err != nil {
-		return Hello{}, err
+		return 0, nil, err
 	}
 	if m, err := io.ReadFull(r, b[PrefixSize:n]); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return Hello{}, fmt.Errorf("%w: %d bytes of %d, then %w", ErrHandshake, PrefixSize+m, n, err)
+		return 0, nil, fmt.Errorf("%w: %d bytes of %d, then %w", ErrHandshake, PrefixSize+m, n, err)
 	}
-	return Parse(b[:n])
+	if typ == typeRefuse {
+		return 0, nil, refused(b[:n])
+	}
+	return typ, b[:n], nil
 }
 
 // Whose says which other protocol a handshake's first bytes are of, if that is known.

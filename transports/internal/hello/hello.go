@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/corechan/corechan/engine"
@@ -20,17 +21,28 @@ import (
 //	┌────────┬────────┬──────┬─────────┬──────────────────────┐
 //	│ magic  │version │ type │ length  │ text                 │                      REFUSE: 16 bytes and up to 240
 //	└────────┴────────┴──────┴─────────┴──────────────────────┘
+//	┌────────┬────────┬──────┬─────────┬──────────────────────┐
+//	│ magic  │version │ type │ length  │ ticket               │                      JOIN: 48 bytes
+//	└────────┴────────┴──────┴─────────┴──────────────────────┘
+//	┌────────┬────────┬──────┬─────────┐
+//	│ magic  │version │ type │ length  │                                             JOINED: 16 bytes
+//	└────────┴────────┴──────┴─────────┘
 const (
 	magic      = 0x6f6c6c65_486e6168 // "hanHello"
 	version    = 1
 	typeHello  = 1
 	typeRefuse = 2
+	typeJoin   = 3
+	typeJoined = 4
 	PrefixSize = 16
 	Size       = 40
 	maxText    = 240
 	// MaxSize is the size of the largest message of the handshake.
 	MaxSize = PrefixSize + maxText
 )
+
+// sizes are those of the messages that have one.
+var sizes = map[uint16]uint32{typeHello: Size, typeJoin: PrefixSize + uint32(len(Ticket{})), typeJoined: PrefixSize}
 
 var (
 	// ErrHandshake is a handshake that is not corechan's: another protocol on this socket, or a broken peer.
@@ -73,8 +85,13 @@ func EncodeRefuse(text string) []byte {
 	return append(appendPrefix(nil, typeRefuse, PrefixSize+len(text)), text...)
 }
 
-// ParsePrefix checks the first 16 bytes of a message and returns its type and length.
+// ParsePrefix checks the first 16 bytes of a HELLO or a REFUSE, and returns its type and length.
 func ParsePrefix(b []byte) (typ uint16, length int, err error) {
+	return parsePrefix(b, typeHello)
+}
+
+// parsePrefix is ParsePrefix for messages of the types wanted, or a REFUSE.
+func parsePrefix(b []byte, wanted ...uint16) (typ uint16, length int, err error) {
 	if binary.LittleEndian.Uint64(b) != magic {
 		return 0, 0, fmt.Errorf("%w: it begins with %q%s", ErrHandshake, b[:8], Whose(b[:8]))
 	}
@@ -84,7 +101,7 @@ func ParsePrefix(b []byte) (typ uint16, length int, err error) {
 	case typ == typeRefuse && n >= PrefixSize && n <= MaxSize: // also from another version
 	case theirs != version:
 		return 0, 0, fmt.Errorf("%w: %d, this build %d", ErrVersion, theirs, version)
-	case typ != typeHello || n != Size:
+	case !slices.Contains(wanted, typ) || n != sizes[typ]:
 		return 0, 0, fmt.Errorf("%w: type %d of %d bytes", ErrHandshake, typ, n)
 	}
 	return typ, int(n), nil
@@ -103,7 +120,7 @@ func Parse(b []byte) (a Hello, err error) {
 		return a, fmt.Errorf("%w: %d bytes of %d", ErrHandshake, len(b), n)
 	}
 	if typ == typeRefuse {
-		return a, fmt.Errorf("%w: %q", ErrRefused, b[PrefixSize:])
+		return a, refused(b)
 	}
 	a.Window = binary.LittleEndian.Uint32(b[16:])
 	a.MaxMessage = binary.LittleEndian.Uint32(b[20:])
@@ -113,3 +130,6 @@ func Parse(b []byte) (a Hello, err error) {
 	}
 	return a, nil
 }
+
+// refused is the error of a REFUSE.
+func refused(b []byte) error { return fmt.Errorf("%w: %q", ErrRefused, b[PrefixSize:]) }

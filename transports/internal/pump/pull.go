@@ -7,12 +7,8 @@ import (
 
 // A pull is the writer where the library fetches what it sends: its calls of Read, then one of Close.
 type pull struct {
-	prefix []byte // leaves before all else; set before the library knows the pump
-	over   bool   // under Pump.writing
+	over bool // under Pump.writing
 }
-
-// Prefix has b leave before what the session sends. It is to be called before the library knows the pump.
-func (p *Pump) Prefix(b []byte) { p.pull.prefix = append(p.pull.prefix, b...) }
 
 // Read implements io.Reader for the library: it waits for what the session publishes. After the session's end and all that
 // was sent before, it returns io.EOF.
@@ -22,11 +18,6 @@ func (p *Pump) Read(b []byte) (int, error) {
 	defer p.writing.Unlock()
 	if w.over {
 		return 0, http.ErrBodyReadAfterClose
-	}
-	if len(w.prefix) != 0 {
-		n := copy(b, w.prefix)
-		w.prefix = w.prefix[n:]
-		return n, nil
 	}
 	next := p.next()
 	if next == nil {

@@ -116,7 +116,27 @@ type listener struct {
 	all    sync.WaitGroup        // the server's goroutine, and requests whose session is not delivered
 }
 
+// An undelivered request is one whose session is not delivered.
+type undelivered struct {
+	slot func() // gives its place among the handshakes to others
+	free func() // the listener has no more to do with it
+}
+
 type undeliveredKey struct{}
+
+// Waits lets others shake hands while a request waits for others of its session.
+func Waits(r *http.Request) {
+	if u, ok := r.Context().Value(undeliveredKey{}).(undelivered); ok {
+		u.slot()
+	}
+}
+
+// Joined says that a request has become part of a session that another one makes.
+func Joined(r *http.Request) {
+	if u, ok := r.Context().Value(undeliveredKey{}).(undelivered); ok {
+		u.free()
+	}
+}
 
 // ServeHTTP has a request become a session.
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -146,16 +166,17 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	stop := context.AfterFunc(l.ctx, cancel)
-	free := sync.OnceFunc(func() { stop(); <-l.slots; done() })
+	slot := sync.OnceFunc(func() { <-l.slots })
+	free := sync.OnceFunc(func() { stop(); slot(); done() })
 	defer free()
 	defer cancel()
-	l.handler.ServeHTTP(w, r.WithContext(context.WithValue(ctx, undeliveredKey{}, free)))
+	l.handler.ServeHTTP(w, r.WithContext(context.WithValue(ctx, undeliveredKey{}, undelivered{slot, free})))
 }
 
 // deliver is the acceptor's Serve: from here on the session is the engine's listener's.
 func (l *listener) deliver(ctx context.Context, s *engine.Session) {
 	l.Deliver(s)
-	ctx.Value(undeliveredKey{}).(func())()
+	ctx.Value(undeliveredKey{}).(undelivered).free()
 }
 
 // close stops listening, and cuts short what has not become a session. Sessions that were handed out go on.

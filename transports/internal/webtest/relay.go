@@ -73,6 +73,21 @@ func (r *Relay) Cut() {
 	}
 }
 
+// Conns returns how many connections it passes on.
+func (r *Relay) Conns() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.conns) / 2
+}
+
+// CutOne cuts the i-th connection, without a word.
+func (r *Relay) CutOne(i int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_ = r.conns[2*i].Close()
+	_ = r.conns[2*i+1].Close()
+}
+
 func (r *Relay) accept() {
 	for {
 		from, err := r.ln.Accept()

@@ -1,0 +1,4 @@
+// Package services compares generated services: a program for each system, with the same messages and the same service.
+package services
+
+//go:generate ./generate.sh

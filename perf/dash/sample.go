@@ -1,0 +1,138 @@
+package dash
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/corechan/corechan/perf/probe"
+)
+
+// Version is that of what travels and of recordings. Fields may be added without another one.
+const Version = 1
+
+// About says what the samples behind it are of.
+type About struct {
+	Kind    string `json:"kind"` // "about"
+	Version int    `json:"version"`
+	// Run is another one each time that a Dash is made: samples are numbered within it.
+	Run    string    `json:"run"`
+	Began  time.Time `json:"began"`
+	Host   string    `json:"host"`
+	Kernel string    `json:"kernel"`
+	// Follows is what is counted, in words.
+	Follows       string         `json:"follows"`
+	Interval      time.Duration  `json:"interval_ns"`
+	InterruptCost time.Duration  `json:"interrupt_cost_ns"` // 0: not known
+	Status        []probe.Status `json:"status"`
+}
+
+// Sample is what was counted in one interval.
+type Sample struct {
+	Kind string `json:"kind"` // "sample"
+	// Seq counts from 1 on in each run. Where one is missing, there was none, or the viewer was too slow for it.
+	Seq uint64 `json:"seq"`
+	// At is when it was taken by a clock that only goes on, since the run began.
+	At time.Duration `json:"at_ns"`
+	// Time is the same by the machine's clock, which may be set: ms since 1970.
+	Time  int64         `json:"time_ms"`
+	Span  time.Duration `json:"span_ns"`
+	Cores []Core        `json:"cores"`
+	// SchedulerLatency and GCPauses are of the process that has the Dash.
+	SchedulerLatency *Histogram `json:"scheduler_latency,omitempty"`
+	GCPauses         *Histogram `json:"gc_pauses,omitempty"`
+	// Lost are events that a group did not count, since Start.
+	Lost map[probe.Group]uint64 `json:"lost,omitempty"`
+	// Ended are followed processes that exist no more.
+	Ended []int `json:"ended,omitempty"`
+	// Trouble is what could not be read, in words.
+	Trouble []string `json:"trouble,omitempty"`
+	// Look is what the engines of this machine's processes hold and do, as of the last look; nil if there was none in the interval.
+	Look    *Look `json:"look,omitempty"`
+	Viewers int   `json:"viewers"`
+	// Dropped are viewers that did not read, the last ones, and Drops is how many there were in all.
+	Dropped []string `json:"dropped,omitempty"`
+	Drops   uint64   `json:"drops,omitempty"`
+}
+
+// Core is what was counted on one core in the interval; what is not measured is nil. Package probe says what each figure means.
+type Core struct {
+	ID int `json:"id"`
+	// Waits are doorbell, woken, preempted and stopped.
+	Waits map[string]*Histogram `json:"waits,omitempty"`
+	// Stolen are the sources that interrupted at all, and Outside what it took to enter and leave.
+	Stolen  map[probe.Source]*Histogram `json:"stolen,omitempty"`
+	Outside *time.Duration              `json:"outside_ns,omitempty"`
+	Steal   *time.Duration              `json:"steal_ns,omitempty"`
+	Storm   *time.Duration              `json:"storm_ns,omitempty"`
+	Faults  *uint64                     `json:"faults,omitempty"`
+	// Moves are threads that were moved away; PinnedMoves those of them that may run on one core only.
+	Moves       *uint64 `json:"moves,omitempty"`
+	PinnedMoves uint64  `json:"pinned_moves,omitempty"`
+	// By are who ran instead of preempted threads, the costliest first, MaxPreemptors at most.
+	By       []Preemptor `json:"by,omitempty"`
+	Syscalls *Histogram  `json:"syscalls,omitempty"`
+	RTT      *Histogram  `json:"rtt,omitempty"`
+	// Gaps are what a poller of this process found by its own clock, and Unexplained what of them the probes do not know of.
+	Gaps        *Histogram     `json:"gaps,omitempty"`
+	Unexplained *time.Duration `json:"unexplained_ns,omitempty"`
+}
+
+// MaxPreemptors is how many threads a sample names for each core.
+const MaxPreemptors = 16
+
+// Preemptor is a thread that ran instead of preempted ones. TID 0 stands for those that are not named.
+type Preemptor struct {
+	TID   int           `json:"tid"`
+	PID   int           `json:"pid"`
+	Name  string        `json:"name"`
+	Count uint64        `json:"n"`
+	Time  time.Duration `json:"ns"`
+}
+
+// Histogram is a probe.Histogram with the buckets that are not empty: the number of a bucket, which package probe's documentation has,
+// and its count, in turn.
+type Histogram struct {
+	Count   uint64        `json:"n"`
+	Sum     time.Duration `json:"sum"`
+	Max     time.Duration `json:"max"`
+	Buckets []uint64      `json:"b"`
+}
+
+// fine and coarse are how many buckets, of those that are 1/32 of their values wide, are made one.
+const (
+	fine     = 1
+	coarsest = 32
+)
+
+func histogram(h *probe.Histogram, grain uint64) *Histogram {
+	out := &Histogram{Sum: h.Sum(), Max: h.Max(), Buckets: []uint64{}}
+	for high, n := range h.Buckets {
+		out.Count += n
+		bucket := bucketBelow(uint64(high)) / grain * grain
+		if last := len(out.Buckets) - 2; last >= 0 && out.Buckets[last] == bucket {
+			out.Buckets[last+1] += n
+			continue
+		}
+		out.Buckets = append(out.Buckets, bucket, n)
+	}
+	return out
+}
+
+// sampleSize is the largest message: a sample of more is told with coarser histograms.
+const sampleSize = 512 << 10
+
+// encode encodes a sample into at most sampleSize bytes. take makes it with histograms of a grain.
+func encode(take func(grain uint64) *Sample) ([]byte, error) {
+	var b []byte
+	for grain := uint64(fine); grain <= coarsest; grain *= 4 {
+		var err error
+		if b, err = json.Marshal(take(grain)); err != nil {
+			return nil, err
+		}
+		if len(b) <= sampleSize {
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("a sample takes %d bytes, and %d is the limit; follow fewer cores", len(b), sampleSize)
+}
