@@ -42,12 +42,18 @@ func newBooks(c *Config) books {
 
 // add adds what one sender has of an interval.
 func (a *account) add(h *hdrhistogram.Histogram, longest int64) {
+	if h.TotalCount() == 0 {
+		return
+	}
 	a.part.Merge(h)
 	a.longPart = max(a.longPart, longest)
 }
 
 // closePart closes an interval.
 func (a *account) closePart(at, length time.Duration) {
+	if a.part.TotalCount() == 0 {
+		return
+	}
 	a.history.AddHistogram(at, length, a.part, a.longPart)
 	a.round.Merge(a.part)
 	a.longRound = max(a.longRound, a.longPart)

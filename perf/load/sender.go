@@ -31,10 +31,12 @@ func newConn(c *Config) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{
+	one := &conn{
 		out: out, in: perf.Message{Pad: make([]byte, len(out.Pad))},
 		sentAt: make([]int64, 1<<bits.Len(uint(c.mostUnderWay()))),
-	}, nil
+	}
+	clear(one.sentAt) // touches it
+	return one, nil
 }
 
 func (c *conn) underWay() int { return int(c.sent - c.back) }
