@@ -16,7 +16,7 @@ type matrixCmd struct {
 	Waits      []string      `default:"spin" placeholder:"HOW,..." help:"spin, hybrid, block. Default: spin."`
 	Sessions   []int         `default:"1" placeholder:"N,..." help:"Connections, with one message under way in each. Default: 1."`
 	Cores      string        `placeholder:"A,B" help:"Cores of the first and the second thread. Default: the first two allowed that are not siblings."`
-	Ring       int           `default:"262144" placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144."`
+	Ring       *int          `placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144, over sockets and HTTP 1048576."`
 	Repeats    int           `default:"5" placeholder:"N" help:"Repeat all so often. Default: 5."`
 	Time       time.Duration `default:"500ms" placeholder:"DURATION" help:"How long to measure a cell, each time; warm-up and limit take about as long again. Default: 500ms."`
 	Seed       uint64        `default:"1" placeholder:"N" help:"Of the order: the same seed has the same order. Default: 1."`
@@ -63,10 +63,11 @@ func (m *matrixCmd) Run(a *app) error {
 }
 
 func (m *matrixCmd) config() (c matrix.Config, err error) {
-	c = matrix.Config{Sizes: m.Sizes, Sessions: m.Sessions, Ring: m.Ring, Repeats: m.Repeats, Time: m.Time, Seed: m.Seed}
+	c = matrix.Config{Sizes: m.Sizes, Sessions: m.Sessions, Repeats: m.Repeats, Time: m.Time, Seed: m.Seed}
+	if err := setRing(&c.Ring, m.Ring); err != nil {
+		return c, err
+	}
 	switch {
-	case m.Ring <= 0:
-		return c, fmt.Errorf("%w: --ring %d; give a power of two from %d to %d", perf.ErrConfig, m.Ring, perf.MinRing, perf.MaxRing)
 	case m.Repeats <= 0:
 		return c, fmt.Errorf("%w: --repeats %d; give at least 1", perf.ErrConfig, m.Repeats)
 	case m.Time <= 0:

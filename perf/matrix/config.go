@@ -89,10 +89,8 @@ func (c *Config) complete() error {
 	setDefault(&c.Sizes, perf.DefaultSize)
 	setDefault(&c.Waits, perf.Spin)
 	setDefault(&c.Sessions, 1)
-	for to, def := range map[*int]int{&c.Repeats: DefaultRepeats, &c.Ring: perf.DefaultRing} {
-		if *to == 0 {
-			*to = def
-		}
+	if c.Repeats == 0 {
+		c.Repeats = DefaultRepeats
 	}
 	if c.Time == 0 {
 		c.Time = DefaultTime
