@@ -94,6 +94,9 @@ type Engine struct {
 	threads  atomic.Int32 // how many threads sleep for one session each
 	tally    tally
 	offer    offer
+
+	stamping  stamping
+	latencies latencies
 	// shared: the loops run only while there are users.
 	shared bool
 	// windowGiven: Limits.Window is not the default.

@@ -51,3 +51,13 @@ func (e *Engine) Tallied() int {
 	defer e.tally.mu.Unlock()
 	return len(e.tally.ports)
 }
+
+// Stamps reports whether all ports of the engine that can do what is said.
+func (e *Engine) Stamps(on bool) bool {
+	for _, p := range e.tally.all() {
+		if p.link.Stamps && p.stamped.Load() != on {
+			return false
+		}
+	}
+	return true
+}

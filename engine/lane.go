@@ -313,11 +313,13 @@ func (s *Session) laneRefused(id uint32, err error) bool {
 }
 
 func (s *Session) newLane(l *Link, id uint32, byPeer bool) *port {
+	l.Stamps = s.link.Stamps
 	lane := newPort(l, nil, newSpinner(s.eng.cfg.Wait, s.eng.cfg.SpinFor, &s.eng.spinners))
 	lane.owner = &laneOwner{s, lane, id, byPeer}
 	lane.single = true
 	lane.intercepted = s.eng.intercepts()
 	s.eng.tally.enter(lane, s)
+	lane.setStamps(s.eng.stamping.on.Load())
 	return lane
 }
 

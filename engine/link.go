@@ -26,6 +26,8 @@ type Link struct {
 	Flush func()
 	// Cork, if set, has the link hold back what is sent until it is called with false, within one turn of a loop.
 	Cork func(bool)
+	// Stamps says that both sides know what a stamped message is, and read one clock: that of this machine's kernel.
+	Stamps bool
 	// NoSpin says that what the ring is filled by are goroutines of this process, whose processor a spin would hold: Hybrid
 	// sleeps at once then.
 	NoSpin bool

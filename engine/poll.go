@@ -155,11 +155,16 @@ func (p *port) nextWithMore(want *recvEnd, h header, frame []byte) ([]byte, erro
 	if err := want.account(len(frame)); err != nil {
 		return nil, err
 	}
-	cargo, payload, err := p.unpack(h, frame[HeaderSize:], want.codec)
+	stamp, h, payload, err := p.unstamp(h, frame[HeaderSize:])
+	if err != nil {
+		return nil, err
+	}
+	cargo, payload, err := p.unpack(h, payload, want.codec)
 	if err != nil {
 		return nil, err
 	}
 	want.arrived = cargo
+	want.took(stamp)
 	if h.flags&flagLast != 0 {
 		p.finished(want)
 	}

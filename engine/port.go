@@ -34,6 +34,7 @@ type port struct {
 	// barrier: see Link.Barrier.
 	barrier func()
 	fences  atomic.Uint32
+	stamps  uint32 // whether messages are stamped: see stamp.go. Under the tx token.
 	tx      token
 	fill    func(look bool) (bool, error) // see Link.Fill
 
@@ -88,9 +89,11 @@ type port struct {
 	handling bool
 	backlog  []*recvEnd
 
+	stamped atomic.Bool // what stamps is, for who has no token
+
 	slow slowCounts
 
-	_ [768 - 704]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 712]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.

@@ -67,7 +67,9 @@ type recvEnd struct {
 	// gathered is set once somebody has waited for the channel together with others.
 	gathered atomic.Pointer[gathered]
 
-	_ [384 - 336]byte // as in port
+	latency atomic.Pointer[latencyAt] // of messages that say when they were sent
+
+	_ [384 - 344]byte // as in port
 }
 
 func newRecvEnd(p *port, id uint32, name, codec string, window, maxMessage uint32) *recvEnd {
@@ -88,6 +90,7 @@ type letter struct {
 	buf   *bytebufferpool.ByteBuffer // holds it, if it is not in the ring any more
 	cargo *Cargo                     // what it carries
 	cost  uint64                     // in credit
+	stamp uint64                     // when it was sent; 0: it does not say
 }
 
 // held is what a letter costs of the bound within a process.
@@ -170,12 +173,17 @@ func (r *recvEnd) fast() []byte {
 			}
 			kind, channel, arg := readHeader(frame)
 			if kind != kindData || channel != r.id.Load() || arg != 0 || !r.charge(len(frame)) {
-				break
+				if !r.chargeStamped(frame, kind, channel, arg) {
+					break
+				}
 			}
 			if n != p.spin.rounds || p.spin.lulled {
 				p.spin.found(n, len(frame), p.cons.Pending())
 			}
 			p.cons.Advance(frame)
+			if kind != kindData {
+				return r.tookStamped(frame)
+			}
 			return frame[HeaderSize:]
 		}
 		if n <= 0 {
@@ -268,6 +276,10 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 			return err
 		}
 	}
+	stamp, h, payload, err := p.unstamp(h, payload)
+	if err != nil {
+		return err
+	}
 	cargo, payload, err := p.unpack(h, payload, codec)
 	if err != nil {
 		return err
@@ -277,6 +289,7 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 		return p.unknown(h)
 	}
 	if handler != nil && p.mayHandle(r) {
+		r.took(stamp)
 		p.handle(r, handler, payload, cargo)
 		if h.flags&flagLast != 0 {
 			p.finished(r)
@@ -287,7 +300,7 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	if r.window != 0 {
 		r.owedHere -= uint64(ring.Stride(frame)) // it is owed when it leaves the inbox
 	}
-	l := letter{inboxes.Get(), cargo, uint64(ring.Stride(frame))}
+	l := letter{inboxes.Get(), cargo, uint64(ring.Stride(frame)), stamp}
 	l.buf.Set(payload)
 
 	p.mu.Lock()
@@ -428,6 +441,7 @@ func (r *recvEnd) take() (letter, error) {
 		}
 	}
 	p.mu.Unlock()
+	r.took(l.stamp)
 	if left > 0 {
 		r.wake()
 	}

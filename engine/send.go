@@ -140,9 +140,10 @@ func (s *sendEnd) reserve(ctx context.Context, n int) ([]byte, error) {
 	if s.messages%peekEvery == peekEvery-1 {
 		p.peek(ctx)
 	}
-	if s.ended.Load() == nil && n <= s.maxMessage && s.sent < s.granted.Load() && p.attention.Load() == 0 {
-		if frame, err := p.prod.Reserve(HeaderSize + n); err == nil {
-			return frame[HeaderSize:], nil
+	stamp := p.stampRoom()
+	if s.ended.Load() == nil && n <= s.maxMessage-stamp && s.sent < s.granted.Load() && p.attention.Load() == 0 {
+		if frame, err := p.prod.Reserve(HeaderSize + stamp + n); err == nil {
+			return frame[HeaderSize+stamp:], nil
 		}
 	}
 	return s.reserveSlow(ctx, n)
@@ -199,9 +200,10 @@ func (s *sendEnd) reserveSlow(ctx context.Context, n int) ([]byte, error) {
 			return nil, s.because(ctx, err)
 		}
 	}
-	frame, err := p.prod.Reserve(HeaderSize + n)
+	stamp := s.stampRoomFor(n)
+	frame, err := p.prod.Reserve(HeaderSize + stamp + n)
 	if errors.Is(err, ring.ErrFull) {
-		frame, err = p.reserveSlow(ctx, HeaderSize+n, s)
+		frame, err = p.reserveSlow(ctx, HeaderSize+stamp+n, s)
 	} else {
 		err = p.txError(err)
 	}
@@ -210,10 +212,11 @@ func (s *sendEnd) reserveSlow(ctx context.Context, n int) ([]byte, error) {
 		err = ended
 	}
 	if err != nil {
+		p.stampNext()
 		p.giveTx()
 		return nil, err
 	}
-	return frame[HeaderSize:], nil
+	return frame[HeaderSize+stamp:], nil
 }
 
 // lookAround sees what attention is about before something is sent: a peer that is gone gets nothing more, and control
@@ -251,9 +254,14 @@ func tooLarge(n, most int) error {
 // commit sends the first n bytes of what was reserved.
 func (s *sendEnd) commit(n int) {
 	p := s.p
-	p.prod.CommitFrame(HeaderSize+n, kindData, uint64(s.id))
+	size := HeaderSize + n
+	if p.stamps == stampsOff {
+		p.prod.CommitFrame(size, kindData, uint64(s.id))
+	} else {
+		size = p.commitStamped(n, kindData, uint64(s.id))
+	}
 	p.prod.Publish()
-	atomics.Set(&s.sent, s.sent+uint64(ring.Stride(HeaderSize+n)))
+	atomics.Set(&s.sent, s.sent+uint64(ring.Stride(size)))
 	atomics.Set(&s.messages, s.messages+1)
 	p.giveTx()
 }
@@ -262,9 +270,14 @@ func (s *sendEnd) commit(n int) {
 // channel ends with it.
 func (s *sendEnd) commitAs(n int, kind, arg uint32) {
 	p := s.p
-	p.prod.CommitFrame(HeaderSize+n, kind, uint64(s.id)|uint64(arg)<<32)
+	size := HeaderSize + n
+	if p.stamps == stampsOff {
+		p.prod.CommitFrame(size, kind, uint64(s.id)|uint64(arg)<<32)
+	} else {
+		size = p.commitStamped(n, kind, uint64(s.id)|uint64(arg)<<32)
+	}
 	p.prod.Publish()
-	atomics.Set(&s.sent, s.sent+uint64(ring.Stride(HeaderSize+n)))
+	atomics.Set(&s.sent, s.sent+uint64(ring.Stride(size)))
 	atomics.Set(&s.messages, s.messages+1)
 	if kind>>8&flagLast != 0 {
 		p.mu.Lock()
@@ -286,6 +299,7 @@ func (s *sendEnd) commitAs(n int, kind, arg uint32) {
 // abort forgets what was reserved.
 func (s *sendEnd) abort() {
 	s.p.prod.Abort()
+	s.p.stampNext()
 	s.p.giveTx()
 }
 

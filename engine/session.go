@@ -98,6 +98,7 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 		_ = l.Close()
 		return nil, err
 	}
+	s.port.setStamps(eng.stamping.on.Load())
 	eng.offer.update(eng)
 	return s, nil
 }

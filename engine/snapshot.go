@@ -19,6 +19,8 @@ type Snapshot struct {
 	// Sessions are those that there are, the oldest first.
 	Sessions []SessionSnapshot `json:"sessions"`
 	Runtime  RuntimeSnapshot   `json:"runtime"`
+	// Latencies are of the messages that say when they were sent: see Engine.StampMessages.
+	Latencies []LatencySnapshot `json:"latencies,omitempty"`
 	// MoreSessions and MoreChannels are how many were left out: 0 unless it was read from another process; see AppendBinary.
 	MoreSessions uint64 `json:"more_sessions"`
 	MoreChannels uint64 `json:"more_channels"`
@@ -79,7 +81,7 @@ type SessionSnapshot struct {
 // nanoseconds at each channel, and holds up messages no longer than that; while nobody calls it, it costs nothing but a few counters.
 func (e *Engine) Snapshot() *Snapshot {
 	now := time.Now()
-	s := &Snapshot{Time: now, Runtime: readRuntime()}
+	s := &Snapshot{Time: now, Runtime: readRuntime(), Latencies: e.latencies.read()}
 	e.mu.Lock()
 	sessions := slices.SortedFunc(maps.Keys(e.sessions), func(a, b *Session) int { return cmp.Compare(a.id, b.id) })
 	if e.loops != nil {

@@ -12,7 +12,7 @@ import (
 //
 //	0 ┌──────────────────────────────────────┐
 //	  │ snapshotHeader: magic, version, time │
-//	  │ 6 sections: offset, count, size      │
+//	  │ 8 sections: offset, count, size      │
 //	  ├──────────────────────────────────────┤
 //	  │ loopRecord …                         │
 //	  │ transportRecord …                    │
@@ -20,6 +20,8 @@ import (
 //	  │ channelRecord …     of which session │
 //	  │ bucketRecord …      scheduler        │
 //	  │ bucketRecord …      collector        │
+//	  │ latencyRecord …                      │
+//	  │ bucketRecord …      of all latencies │
 //	  └──────────────────────────────────────┘
 //
 // A section is an array: count records of size bytes each, from offset on. A later version may append fields to a record and add
@@ -37,6 +39,8 @@ const (
 	sectionChannels
 	sectionScheduler
 	sectionCollector
+	sectionLatencies
+	sectionLatencyBuckets
 	sectionCount
 )
 
@@ -51,6 +55,7 @@ const (
 	maxSnapshotLoops      = 1024
 	maxSnapshotTransports = 32
 	maxSnapshotBuckets    = 512
+	maxLatencyBuckets     = 16384
 )
 
 // ErrSnapshot says that bytes are no snapshot.
@@ -90,6 +95,9 @@ func (s *Snapshot) AppendBinary(b []byte) ([]byte, error) {
 	b = putSection(b, start, &h.Sections[sectionChannels], MaxSnapshotChannels, channels, func(c *channelRecord) channelRecord { return *c })
 	b = putSection(b, start, &h.Sections[sectionScheduler], maxSnapshotBuckets, s.Runtime.SchedulerLatency, packBucket)
 	b = putSection(b, start, &h.Sections[sectionCollector], maxSnapshotBuckets, s.Runtime.GCPauses, packBucket)
+	latencies, buckets := packLatencies(s.Latencies, maxLatencyBuckets)
+	b = putSection(b, start, &h.Sections[sectionLatencies], MaxLatencies+1, latencies, func(l *latencyRecord) latencyRecord { return *l })
+	b = putSection(b, start, &h.Sections[sectionLatencyBuckets], maxLatencyBuckets, buckets, packBucket)
 	_, err := binary.Encode(b[start:], binary.LittleEndian, &h)
 	return b, err
 }
@@ -134,7 +142,8 @@ func (s *Snapshot) UnmarshalBinary(b []byte) error {
 		Runtime: RuntimeSnapshot{Goroutines: h.Goroutines, GCCycles: h.GCCycles},
 	}
 	var channels []channelRecord
-	var scheduler, collector []DurationBucket
+	var scheduler, collector, buckets []DurationBucket
+	var latencies []latencyRecord
 	err := errors.Join(
 		getSection(b, h.Sections[sectionLoops], maxSnapshotLoops, &n.Loops, unpackLoop),
 		getSection(b, h.Sections[sectionTransports], maxSnapshotTransports, &n.Transports, unpackTransport),
@@ -142,9 +151,15 @@ func (s *Snapshot) UnmarshalBinary(b []byte) error {
 		getSection(b, h.Sections[sectionChannels], MaxSnapshotChannels, &channels, func(c *channelRecord) channelRecord { return *c }),
 		getSection(b, h.Sections[sectionScheduler], maxSnapshotBuckets, &scheduler, unpackBucket),
 		getSection(b, h.Sections[sectionCollector], maxSnapshotBuckets, &collector, unpackBucket),
+		getSection(b, h.Sections[sectionLatencies], MaxLatencies+1, &latencies, func(l *latencyRecord) latencyRecord { return *l }),
+		getSection(b, h.Sections[sectionLatencyBuckets], maxLatencyBuckets, &buckets, unpackBucket),
 	)
 	if err != nil {
 		return err
+	}
+	var whole bool
+	if n.Latencies, whole = unpackLatencies(latencies, buckets); !whole {
+		return fmt.Errorf("%w: latencies have more buckets than the %d that there are", ErrSnapshot, len(buckets))
 	}
 	n.Runtime.SchedulerLatency, n.Runtime.GCPauses = scheduler, collector
 	for i := range channels {

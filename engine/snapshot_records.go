@@ -20,7 +20,7 @@ type (
 		MoreSessions  uint64
 		MoreChannels  uint64
 		Sections      [sectionCount]section
-		_             [64]byte
+		_             [32]byte // room for two more
 	}
 	section    struct{ Offset, Count, Size, _ uint32 }
 	loopRecord struct {
@@ -61,7 +61,13 @@ type (
 		Name                [64]byte
 		Codec               [16]byte
 	}
-	bucketRecord struct{ High, Count uint64 }
+	bucketRecord  struct{ High, Count uint64 }
+	latencyRecord struct {
+		Name                [64]byte
+		Core                int32
+		Buckets             uint32 // how many of the section of latency buckets are its own, behind those of the records before
+		Sum, Max, Discarded uint64
+	}
 )
 
 const (
@@ -196,4 +202,36 @@ func getText(b []byte) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
+}
+
+// packLatencies returns records and their buckets, most buckets in all: what is beyond is left out.
+func packLatencies(list []LatencySnapshot, most int) (records []latencyRecord, buckets []DurationBucket) {
+	for i := range list {
+		l := &list[i]
+		if len(records) > MaxLatencies || len(buckets)+len(l.Times) > most {
+			break
+		}
+		r := latencyRecord{
+			Core: int32(l.Core), Buckets: uint32(len(l.Times)), Sum: uint64(l.Sum), Max: uint64(l.Max), Discarded: l.Discarded,
+		}
+		putText(r.Name[:], l.Channel)
+		records, buckets = append(records, r), append(buckets, l.Times...)
+	}
+	return records, buckets
+}
+
+// unpackLatencies gives each record its buckets; ok is false if there are fewer.
+func unpackLatencies(records []latencyRecord, buckets []DurationBucket) (list []LatencySnapshot, ok bool) {
+	for i := range records {
+		r := &records[i]
+		if uint64(r.Buckets) > uint64(len(buckets)) {
+			return nil, false
+		}
+		list = append(list, LatencySnapshot{
+			Channel: getText(r.Name[:]), Core: int(r.Core), Times: buckets[:r.Buckets:r.Buckets], Sum: notNegative(r.Sum), Max: notNegative(r.Max),
+			Discarded: r.Discarded,
+		})
+		buckets = buckets[r.Buckets:]
+	}
+	return list, true
 }

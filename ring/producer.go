@@ -110,6 +110,15 @@ func (p *Producer) CommitFrame(n int, word4 uint32, word8 uint64) {
 	atomics.Set(&p.committed, p.committed+1)
 }
 
+// SetWord16 writes a word into the open reservation, at 16: what comes right behind a frame's header.
+func (p *Producer) SetWord16(w uint64) {
+	if p.reserved < 24 {
+		panic("ring: SetWord16 of less than 24 bytes that are reserved")
+	}
+	off := p.pos & p.mask
+	binary.LittleEndian.PutUint64(p.records[off+16:], w)
+}
+
 // Abort forgets the open reservation.
 func (p *Producer) Abort() { p.reserved = 0 }
 

@@ -94,7 +94,7 @@ func announced(e *engine.Engine) engine.Announced {
 func newLink(own, peer *ring.Segment, bell engine.Bell, barrier func()) *engine.Link {
 	return &engine.Link{
 		Producer: ring.NewProducer(own, peer), Consumer: ring.NewConsumer(own, peer), Bell: bell,
-		Barrier: barrier, Lanes: lanes{barrier}, Close: func() error { return nil }, Descriptors: true, Transport: Transport, MaxRecord: own.MaxRecord(),
+		Barrier: barrier, Lanes: lanes{barrier}, Close: func() error { return nil }, Descriptors: true, Stamps: true, Transport: Transport, MaxRecord: own.MaxRecord(),
 	}
 }
 

@@ -166,7 +166,7 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 		}
 	}()
 	limits := o.Engine.Limits()
-	ours := hello.Hello{Announced: engine.Announced{Window: limits.Window, MaxMessage: limits.MaxMessage}}
+	ours := hello.Hello{Announced: engine.Announced{Window: limits.Window, MaxMessage: limits.MaxMessage}, Flags: hello.FlagStamps}
 	if o.Engine.Wait() != engine.Block && membarrier.Available() {
 		// Who sleeps after every message would interrupt the peer that it has just woken.
 		ours.Flags |= hello.FlagBarrier
@@ -202,6 +202,7 @@ func shake(sock *fd.FD, o *Options, dialer bool, addr string) (l *engine.Link, e
 		barrier = membarrier.Machine
 	}
 	l = newLink(own, theirs, b, o, barrier)
+	l.Stamps = ours.Flags&said.Flags&hello.FlagStamps != 0
 	l.Dialer, l.Peer, l.PeerLimits = dialer, peer, said.Announced
 	return l, nil
 }

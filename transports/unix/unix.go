@@ -147,7 +147,9 @@ func shakeHands(ctx context.Context, sock *fd.FD, o *Options, dialer bool, addr 
 			}
 			return err
 		}
-		said, err = hello.Greet(g, hello.Ours(o.Engine, &o.Ring), dialer, nil)
+		ours := hello.Ours(o.Engine, &o.Ring)
+		ours.Flags = hello.FlagStamps
+		said, err = hello.Greet(g, ours, dialer, nil)
 		return err
 	})
 	if err != nil {
@@ -156,7 +158,7 @@ func shakeHands(ctx context.Context, sock *fd.FD, o *Options, dialer bool, addr 
 	}
 	s, err = wire.NewSession(wire.NewPassing(sock), &wire.Options{
 		Engine: o.Engine, Ring: o.Ring, Label: "unix session",
-		Link: engine.Link{Dialer: dialer, Transport: Transport, Peer: peer, PeerLimits: said.Announced},
+		Link: engine.Link{Dialer: dialer, Transport: Transport, Peer: peer, PeerLimits: said.Announced, Stamps: said.Flags&hello.FlagStamps != 0},
 	})
 	return s, peer, err
 }

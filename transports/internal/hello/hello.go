@@ -70,6 +70,10 @@ type Hello struct {
 // takes effect if both sides have set it. Flags that are not known are ignored.
 const FlagBarrier = 1
 
+// FlagStamps: this side takes DATA frames that say when they were sent, by the clock of this machine's kernel. It takes effect, for both
+// directions, if both sides have set it.
+const FlagStamps = 2
+
 // Encode returns a HELLO.
 func Encode(h Hello) []byte {
 	b := appendPrefix(make([]byte, 0, Size), typeHello, Size)
