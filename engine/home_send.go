@@ -102,7 +102,7 @@ func (s *sendEnd) putInto(r *recvEnd, c *Cargo, l *letter, flags uint32) {
 		}
 		l.cargo = came
 	}
-	r.inbox = append(r.inbox, *l)
+	r.inbox = append(r.inbox, keptLetter{letter: *l})
 	r.held += l.held()
 	r.queued.Add(1)
 	if flags&flagLast != 0 {

@@ -133,7 +133,9 @@ func (t *latencies) read() []LatencySnapshot {
 		}
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b LatencySnapshot) int { return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Core, b.Core)) })
+	slices.SortFunc(all, func(a, b LatencySnapshot) int {
+		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Core, b.Core))
+	})
 	return all
 }
 
@@ -147,11 +149,8 @@ type latencyAt struct {
 // latencyLook is for how long a core is believed to be the same.
 const latencyLook = int64(time.Millisecond)
 
-// took counts a message of r that was sent at stamp and is received now; 0: one without a stamp.
+// took counts a message of r that was sent at stamp and is received now.
 func (r *recvEnd) took(stamp uint64) {
-	if stamp == 0 {
-		return
-	}
 	now := monotime.Now()
 	at := r.latency.Load()
 	if at == nil || now-at.looked.Load() > latencyLook {

@@ -155,16 +155,21 @@ func (p *port) nextWithMore(want *recvEnd, h header, frame []byte) ([]byte, erro
 	if err := want.account(len(frame)); err != nil {
 		return nil, err
 	}
-	stamp, h, payload, err := p.unstamp(h, frame[HeaderSize:])
-	if err != nil {
-		return nil, err
+	payload, stamp := frame[HeaderSize:], uint64(0)
+	if h.flags&flagStamp != 0 {
+		var err error
+		if stamp, payload, err = p.unstamp(&h, payload); err != nil {
+			return nil, err
+		}
 	}
 	cargo, payload, err := p.unpack(h, payload, want.codec)
 	if err != nil {
 		return nil, err
 	}
 	want.arrived = cargo
-	want.took(stamp)
+	if stamp != 0 {
+		want.took(stamp)
+	}
 	if h.flags&flagLast != 0 {
 		p.finished(want)
 	}

@@ -33,7 +33,7 @@ type recvEnd struct {
 	changed chan struct{}
 
 	// Under port.mu.
-	inbox     []letter
+	inbox     []keptLetter
 	first     int // inbox[:first] is taken
 	ended     error
 	closed    bool // by this side
@@ -90,7 +90,12 @@ type letter struct {
 	buf   *bytebufferpool.ByteBuffer // holds it, if it is not in the ring any more
 	cargo *Cargo                     // what it carries
 	cost  uint64                     // in credit
-	stamp uint64                     // when it was sent; 0: it does not say
+}
+
+// A keptLetter is one in an inbox.
+type keptLetter struct {
+	letter
+	stamp uint64 // when it was sent; 0: it does not say
 }
 
 // held is what a letter costs of the bound within a process.
@@ -176,14 +181,16 @@ func (r *recvEnd) fast() []byte {
 				if !r.chargeStamped(frame, kind, channel, arg) {
 					break
 				}
+				if n != p.spin.rounds || p.spin.lulled {
+					p.spin.found(n, len(frame), p.cons.Pending())
+				}
+				p.cons.Advance(frame)
+				return r.tookStamped(frame)
 			}
 			if n != p.spin.rounds || p.spin.lulled {
 				p.spin.found(n, len(frame), p.cons.Pending())
 			}
 			p.cons.Advance(frame)
-			if kind != kindData {
-				return r.tookStamped(frame)
-			}
 			return frame[HeaderSize:]
 		}
 		if n <= 0 {
@@ -276,9 +283,12 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 			return err
 		}
 	}
-	stamp, h, payload, err := p.unstamp(h, payload)
-	if err != nil {
-		return err
+	stamp := uint64(0)
+	if h.flags&flagStamp != 0 {
+		var err error
+		if stamp, payload, err = p.unstamp(&h, payload); err != nil {
+			return err
+		}
 	}
 	cargo, payload, err := p.unpack(h, payload, codec)
 	if err != nil {
@@ -289,7 +299,9 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 		return p.unknown(h)
 	}
 	if handler != nil && p.mayHandle(r) {
-		r.took(stamp)
+		if stamp != 0 {
+			r.took(stamp)
+		}
 		p.handle(r, handler, payload, cargo)
 		if h.flags&flagLast != 0 {
 			p.finished(r)
@@ -300,7 +312,7 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 	if r.window != 0 {
 		r.owedHere -= uint64(ring.Stride(frame)) // it is owed when it leaves the inbox
 	}
-	l := letter{inboxes.Get(), cargo, uint64(ring.Stride(frame)), stamp}
+	l := letter{inboxes.Get(), cargo, uint64(ring.Stride(frame))}
 	l.buf.Set(payload)
 
 	p.mu.Lock()
@@ -310,7 +322,7 @@ func (p *port) deliver(h header, payload []byte, frame int) error {
 		cargo.drop()
 		return nil
 	}
-	r.inbox = append(r.inbox, l)
+	r.inbox = append(r.inbox, keptLetter{l, stamp})
 	r.queued.Add(1)
 	if r.joined.Load() {
 		r.held += l.held()
@@ -414,7 +426,7 @@ func (r *recvEnd) take() (letter, error) {
 		return letter{}, err
 	}
 	l := r.inbox[r.first]
-	r.inbox[r.first] = letter{}
+	r.inbox[r.first] = keptLetter{}
 	if l.cargo != nil {
 		delete(p.unread, l.cargo)
 	}
@@ -441,14 +453,16 @@ func (r *recvEnd) take() (letter, error) {
 		}
 	}
 	p.mu.Unlock()
-	r.took(l.stamp)
+	if l.stamp != 0 {
+		r.took(l.stamp)
+	}
 	if left > 0 {
 		r.wake()
 	}
 	if owed != 0 {
 		r.grant(owed)
 	}
-	return l, nil
+	return l.letter, nil
 }
 
 // grant gives the sender n more bytes of credit.

@@ -147,16 +147,14 @@ func (p *port) commitStamped(n int, kind uint32, channelAndArg uint64) int {
 	return HeaderSize + n
 }
 
-// unstamp takes the stamp off a payload, if there is one: 0 if not.
-func (p *port) unstamp(h header, payload []byte) (stamp uint64, h2 header, rest []byte, err error) {
-	if h.flags&flagStamp == 0 {
-		return 0, h, payload, nil
-	}
+// unstamp takes the stamp off a payload whose header says that there is one, and that off the header.
+func (p *port) unstamp(h *header, payload []byte) (stamp uint64, rest []byte, err error) {
 	if !p.link.Stamps || len(payload) < stampSize {
-		return 0, h, nil, violation("DATA for channel %d has a stamp in %d bytes, and stamps were agreed on: %v", h.channel, len(payload), p.link.Stamps)
+		return 0, nil, violation("DATA for channel %d has flags %#x, of which 4 is a stamp, in %d bytes; stamps were agreed on: %v",
+			h.channel, h.flags, len(payload), p.link.Stamps)
 	}
 	h.flags &^= flagStamp
-	return binary.LittleEndian.Uint64(payload), h, payload[stampSize:], nil
+	return binary.LittleEndian.Uint64(payload), payload[stampSize:], nil
 }
 
 // chargeStamped is recvEnd.charge for a message with a stamp and nothing else; false for any other frame.

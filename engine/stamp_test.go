@@ -234,7 +234,7 @@ func TestHostileStamps(t *testing.T) {
 		{"of the future", true, stamp(1<<63-1) + orderPayload, false, 0},
 		{"of no time", true, stamp(1<<64-1) + orderPayload, false, 1},
 		{"of the beginning", true, stamp(1) + orderPayload, false, 1},
-		{"zero", true, stamp(0) + orderPayload, false, 0},
+		{"zero", true, stamp(0) + orderPayload, false, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := newVictim(t, engine.Config{}, nil)
