@@ -62,6 +62,9 @@ type Round struct {
 	Rate     float64 `json:"rate"`
 	Response Times   `json:"response"`
 	Service  Times   `json:"service"`
+
+	SenderRSS   int64 `json:"sender_rss_bytes"` // memory of the processes when it had ended
+	ReceiverRSS int64 `json:"receiver_rss_bytes"`
 }
 
 func timesOf(h *hdrhistogram.Histogram, longest int64) Times {

@@ -174,7 +174,7 @@ func (r *run) newThread(i int) (*thread, error) {
 	c := &r.config
 	t := &thread{jobs: make(chan func()), core: -1, sender: &sender{
 		most: c.mostUnderWay(), clock: r.clock, schedule: newSchedule(c, i), samples: newSamples(), stop: &r.stop,
-		yields: !c.pinned(), patience: patience + c.Stall,
+		closed: c.Closed, yields: !c.pinned(), patience: patience + c.Stall,
 	}}
 	if c.pinned() {
 		t.core = c.Cores[i]
@@ -269,7 +269,7 @@ func (r *run) measure(ctx context.Context) error {
 		if err := r.ended(err); err != nil {
 			return err
 		}
-		latest, err := r.books.close(t, r.threads, watches, min(took, r.config.Round))
+		latest, err := r.books.close(t, r.threads, watches, min(took, r.config.Round), [2]int64{residentOf(os.Getpid()), residentOf(r.first.PID)})
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func TestBooksAddUpAllSendersAndRounds(t *testing.T) {
 				one.samples.add(k*int64(time.Millisecond), 1000*int64(i+1), 500)
 			}
 		}
-		r, err := b.close(tally{Sent: 2000, Late: 7}, threads, []*environment.Watch{}, time.Second)
+		r, err := b.close(tally{Sent: 2000, Late: 7}, threads, []*environment.Watch{}, time.Second, [2]int64{7, 8})
 		if err != nil || r.Response.Count != 2000 || r.Rate != 2000 || r.Response.MaxNs != 2000 || r.Service.P50Ns != 500 {
 			t.Errorf("%+v, %v", r, err)
 		}
