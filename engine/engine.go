@@ -42,8 +42,8 @@ type Config struct {
 
 // Limits bound what each session may hold. Zero fields mean the defaults.
 type Limits struct {
-	// Window is how many bytes a peer may send on a channel before they are received. Default 256 KiB. A message may
-	// exceed it by its own size.
+	// Window is how many bytes a peer may send on a channel before they are received. Default: 256 KiB where memory is
+	// shared, and over a socket what its ring takes, 1 MiB by default. A message may exceed it by its own size.
 	Window uint32
 	// MaxMessage is the size of the largest message that is taken, in bytes. Default: what the ring holds.
 	MaxMessage uint32
@@ -62,8 +62,10 @@ type Limits struct {
 	Sessions int
 }
 
+const defaultWindow = 256 << 10
+
 func (l Limits) withDefaults() Limits {
-	setDefault(&l.Window, 256<<10)
+	setDefault(&l.Window, defaultWindow)
 	setDefault(&l.MaxMessage, 1<<30)
 	setDefault(&l.Channels, 1<<16)
 	setDefault(&l.Unclaimed, 1<<10)
@@ -94,6 +96,8 @@ type Engine struct {
 	offer    offer
 	// shared: the loops run only while there are users.
 	shared bool
+	// windowGiven: Limits.Window is not the default.
+	windowGiven bool
 
 	mu       sync.Mutex
 	closing  bool
@@ -135,13 +139,14 @@ func New(cfg Config) (*Engine, error) {
 }
 
 func newEngine(cfg Config) *Engine {
+	given := cfg.Limits.Window != 0
 	cfg.Limits = cfg.Limits.withDefaults()
 	log := cfg.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Engine{
-		cfg: cfg, log: log,
+		cfg: cfg, log: log, windowGiven: given,
 		sessions: map[*Session]struct{}{}, closers: map[Closer]struct{}{},
 	}
 }
@@ -182,6 +187,15 @@ func (e *Engine) Logger() *slog.Logger { return e.log }
 
 // Limits returns the limits with the defaults filled in.
 func (e *Engine) Limits() Limits { return e.cfg.Limits }
+
+// WindowFor returns the window of a session over a socket, whose ring has that capacity: Limits.Window if the engine's Config has it,
+// else as much as the ring takes. Transports announce it, and set Link.Window.
+func (e *Engine) WindowFor(capacity int) uint32 {
+	if e.windowGiven {
+		return e.cfg.Limits.Window
+	}
+	return uint32(max(capacity, defaultWindow))
+}
 
 // Wait returns how calls wait.
 func (e *Engine) Wait() Wait { return e.cfg.Wait }

@@ -48,6 +48,8 @@ type Link struct {
 	Transport string
 	// Peer is who is at the other side.
 	Peer Peer
+	// Window is what this side announced in the handshake, where that is not Limits.Window of the engine; 0: it is.
+	Window uint32
 	// PeerLimits is what the peer announced in the handshake.
 	PeerLimits Announced
 	// MaxRecord is the size of the largest frame that the producer's ring holds, in bytes.

@@ -75,6 +75,9 @@ func NewSession(eng *Engine, l *Link) (*Session, error) {
 		eng: eng, link: l, log: eng.log, limits: eng.cfg.Limits,
 		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}), born: time.Now(),
 	}
+	if l.Window != 0 {
+		s.limits.Window = l.Window
+	}
 	values := l.Context
 	if values == nil {
 		values = context.Background()

@@ -42,7 +42,6 @@ const Piece = 64 << 10
 const (
 	DefaultSize    = 64
 	DefaultSeconds = 2.0
-	DefaultRing    = 256 << 10
 	MinRing        = 4 << 10
 	MaxRing        = 1 << 30
 	MaxRuns        = 1000
@@ -61,7 +60,7 @@ type Config struct {
 	Mode      Mode          // default Typed; of a byte stream Raw
 	Cores     []int         // of the near and the far thread; none: two that are not siblings
 	Lane      bool          // use a channel with a ring of its own
-	Ring      int           // capacity in bytes, a power of two; default 256 KiB
+	Ring      int           // capacity in bytes, a power of two; default Transport.DefaultRing
 	Pause     time.Duration // busy time between an answer and the next message of a ping-pong, at most a second
 	Compare   bool          // with Hybrid, a ping-pong: measure Spin and Block beside it
 	Inflight  int           // calls that are under way at once; default 1
@@ -94,7 +93,7 @@ func (c *Config) rivals() []Wait {
 // complete fills in the defaults and checks everything that can be checked before anything is started.
 func (c Config) complete(k kind, machine rig.Machine) (Config, error) {
 	setDefault(&c.Transport, Shm)
-	setDefault(&c.Ring, DefaultRing)
+	setDefault(&c.Ring, c.Transport.DefaultRing())
 	setDefault(&c.Runs, 1)
 	switch k {
 	case byteStream:

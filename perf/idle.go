@@ -133,7 +133,7 @@ func keep(ctx context.Context, c IdleConfig, o *Options, f *IdleFigures) (err er
 		}
 		far.Name = p.name
 		*p.to = &process{Process: far}
-		if err := far.Tell(plan{Kind: idle, Config: Config{Transport: c.Transport, Wait: c.Wait, Ring: DefaultRing, Size: DefaultSize}}); err != nil {
+		if err := far.Tell(plan{Kind: idle, Config: Config{Transport: c.Transport, Wait: c.Wait, Ring: c.Transport.DefaultRing(), Size: DefaultSize}}); err != nil {
 			return err
 		}
 	}

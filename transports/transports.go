@@ -41,7 +41,7 @@ var ErrURL = errors.New("bad address")
 type Options struct {
 	// Engine owns the sessions; nil means engine.Default.
 	Engine *engine.Engine
-	// Ring is the ring that this side sends on: its capacity, 256 KiB if zero, prefaulting, huge pages.
+	// Ring is the ring that this side sends on: its capacity, 256 KiB if zero and 1 MiB over a socket, prefaulting, huge pages.
 	Ring ring.Options
 	// AllowUIDs are the users that a local peer may be, beside one's own.
 	AllowUIDs []uint32

@@ -47,7 +47,7 @@ type trafficFlags struct {
 	Senders  int    `default:"1" placeholder:"N" help:"Threads that send, each on a core of its own. Default: 1."`
 	Sessions *int   `placeholder:"N" help:"Connections, evenly on the senders; with more than one the receiver serves all by one loop. Default: one for each sender."`
 	Cores    string `placeholder:"A,...,B" help:"Cores of the senders and then of the receiver. Default: the first that are not siblings."`
-	Ring     int    `default:"262144" placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144."`
+	Ring     *int   `placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144, and over sockets 1048576."`
 }
 
 // sizeFlag says how large a message is.
@@ -57,10 +57,13 @@ type sizeFlag struct {
 
 // config checks what a Config cannot tell apart, a zero that was asked for from none, and leaves the rest to it.
 func (f *trafficFlags) config() (c load.Config, err error) {
-	c = load.Config{Poisson: f.Poisson, Seed: f.Seed, Wait: perf.Wait(f.Wait), Ring: f.Ring}
+	c = load.Config{Poisson: f.Poisson, Seed: f.Seed, Wait: perf.Wait(f.Wait)}
+	if f.Ring != nil {
+		c.Ring = *f.Ring
+	}
 	switch {
-	case f.Ring <= 0:
-		return c, fmt.Errorf("%w: --ring %d; give a power of two from %d to %d", perf.ErrConfig, f.Ring, perf.MinRing, perf.MaxRing)
+	case f.Ring != nil && *f.Ring <= 0:
+		return c, fmt.Errorf("%w: --ring %d; give a power of two from %d to %d", perf.ErrConfig, *f.Ring, perf.MinRing, perf.MaxRing)
 	case f.Senders <= 0:
 		return c, fmt.Errorf("%w: --senders %d; give at least 1", perf.ErrConfig, f.Senders)
 	case f.Sessions != nil && *f.Sessions <= 0:

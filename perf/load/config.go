@@ -39,7 +39,7 @@ type Config struct {
 	Warm      time.Duration // default 1 s; less than 0: none
 	Rounds    int           // default 5
 	Round     time.Duration // how long a round is; default 1 s
-	Ring      int           // capacity of each ring in bytes, a power of two; default 256 KiB
+	Ring      int           // capacity of each ring in bytes, a power of two; default Transport.DefaultRing
 	Stall     time.Duration // how long the receiver stands still in the middle of each measured round; default: it does not
 }
 
@@ -59,7 +59,7 @@ func (c Config) complete(m rig.Machine) (Config, error) {
 	setDefault(&c.Warm, DefaultWarm)
 	setDefault(&c.Rounds, DefaultRounds)
 	setDefault(&c.Round, DefaultRound)
-	setDefault(&c.Ring, perf.DefaultRing)
+	setDefault(&c.Ring, c.Transport.DefaultRing())
 	setDefault(&c.Seed, 1)
 	c.Warm = max(c.Warm, 0)
 	if err := c.check(); err != nil {

@@ -56,6 +56,14 @@ func (t Transport) Network() string {
 	return ""
 }
 
+// DefaultRing is the capacity of each ring, in bytes, if none is given: what the transport has by default.
+func (t Transport) DefaultRing() int {
+	if t.Network() != "" {
+		return 1 << 20
+	}
+	return 256 << 10
+}
+
 // Secure says whether there is TLS in it.
 func (t Transport) Secure() bool { return oneOf(t, TLS, BareTLS, H2, BareH2) }
 

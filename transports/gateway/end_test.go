@@ -239,7 +239,7 @@ func TestASlowReaderIsBounded(t *testing.T) {
 			}
 			return settled > 0 && time.Since(since) > 200*time.Millisecond
 		})
-		if moved := s.stats().Received; moved > 1<<20 {
+		if moved := s.stats().Received; moved > 1<<20+1<<17 { // the window, and what is in between
 			t.Errorf("the gateway took %d bytes for a reader that has read nothing", moved)
 		}
 		roundTrip(t, s.dial("echo"), "others go on")

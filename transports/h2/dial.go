@@ -112,6 +112,7 @@ func (c *calls) dial() (*engine.Session, error) {
 	}
 	l := c.pump.Link()
 	l.Transport, l.Dialer, l.PeerLimits, l.Peer = Transport, true, said.Announced, engine.Peer{Addr: c.u.Redacted()}
+	l.Window = c.o.Engine.WindowFor(c.o.Ring.Capacity)
 	s, err := engine.NewSession(c.o.Engine, l)
 	if err != nil {
 		return nil, err

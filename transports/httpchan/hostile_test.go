@@ -313,7 +313,7 @@ func TestFramesThatAreNoneEndTheirSessionAlone(t *testing.T) {
 			residue(t)
 			b := k.bed(t, httpchan.Options{}, engine.Config{})
 			neighbour := b.connect(b.options())
-			for _, length := range []uint32{0, 1, 15, 256<<10 + 1, 1 << 31, 1<<32 - 1} {
+			for _, length := range []uint32{0, 1, 15, 1<<20 + 1, 1 << 31, 1<<32 - 1} {
 				c := raw(t, b)
 				_, _ = c.Write(greeting())
 				said := make([]byte, hello.Size)

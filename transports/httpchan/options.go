@@ -16,7 +16,7 @@ import (
 type Options struct {
 	// Engine owns the sessions; nil means engine.Default.
 	Engine *engine.Engine
-	// Ring is the ring that this side sends on, and the one for what it receives: its capacity, 256 KiB if zero. It bounds the
+	// Ring is the ring that this side sends on, and the one for what it receives: its capacity, 1 MiB if zero. It bounds the
 	// messages that the peer can send.
 	Ring ring.Options
 	// TLS is the dialer's, or a listener's, who needs a certificate. nil: the dialer trusts the system's authorities. A Handler

@@ -7,13 +7,14 @@ import (
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/ring"
 	"github.com/corechan/corechan/transports/internal/accept"
+	"github.com/corechan/corechan/transports/internal/hello"
 )
 
 // Options are how sessions are made. The zero value, and nil, is a good choice.
 type Options struct {
 	// Engine owns the sessions; nil means engine.Default.
 	Engine *engine.Engine
-	// Ring says how many bytes wait in this process, in each direction: its capacity, 256 KiB if zero, bounds the
+	// Ring says how many bytes wait in this process, in each direction: its capacity, 1 MiB if zero, bounds the
 	// largest message.
 	Ring ring.Options
 	// Authorize decides about a peer: an error refuses it, and its text is told to it. nil lets everybody in: there is no
@@ -48,5 +49,6 @@ func (o *Options) withDefaults() Options {
 	if r.KeepAlive == (net.KeepAliveConfig{}) {
 		r.KeepAlive = accept.KeepAlive()
 	}
+	r.Ring = hello.Ring(r.Ring)
 	return r
 }

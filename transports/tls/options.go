@@ -8,6 +8,7 @@ import (
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/ring"
 	"github.com/corechan/corechan/transports/internal/accept"
+	"github.com/corechan/corechan/transports/internal/hello"
 )
 
 // Options are how sessions are made. A listener needs a certificate: Files, or one in Config. A dialer needs none: nil Options
@@ -15,7 +16,7 @@ import (
 type Options struct {
 	// Engine owns the sessions; nil means engine.Default.
 	Engine *engine.Engine
-	// Ring says how many bytes wait in this process, in each direction: its capacity, 256 KiB if zero, bounds the
+	// Ring says how many bytes wait in this process, in each direction: its capacity, 1 MiB if zero, bounds the
 	// largest message.
 	Ring ring.Options
 	// Config is what crypto/tls is told: certificates, roots, ClientAuth for mutual TLS, ServerName if it is not the dialled
@@ -56,6 +57,7 @@ func (o *Options) withDefaults() Options {
 	if r.KeepAlive == (net.KeepAliveConfig{}) {
 		r.KeepAlive = accept.KeepAlive()
 	}
+	r.Ring = hello.Ring(r.Ring)
 	return r
 }
 

@@ -33,7 +33,7 @@ var (
 type Options struct {
 	// Engine owns the sessions; nil means engine.Default.
 	Engine *engine.Engine
-	// Ring says how many bytes wait in this process, in each direction: its capacity, 256 KiB if zero, bounds the
+	// Ring says how many bytes wait in this process, in each direction: its capacity, 1 MiB if zero, bounds the
 	// largest message.
 	Ring ring.Options
 	// AllowUIDs are the users that a peer may be, beside one's own.
@@ -55,6 +55,7 @@ func (o *Options) withDefaults() Options {
 	if r.HandshakeTimeout == 0 {
 		r.HandshakeTimeout = 5 * time.Second
 	}
+	r.Ring = hello.Ring(r.Ring)
 	return r
 }
 

@@ -60,6 +60,7 @@ func dial(d *web.Dialer, u *url.URL, o *web.Options) (*engine.Session, error) {
 	}
 	l := p.Link()
 	l.Transport, l.Dialer, l.PeerLimits, l.Peer = Transport, true, said.Announced, engine.Peer{Addr: u.Redacted()}
+	l.Window = o.Engine.WindowFor(o.Ring.Capacity)
 	s, err := engine.NewSession(o.Engine, l)
 	if err != nil {
 		_ = st.conn.CloseNow()

@@ -12,12 +12,17 @@ import (
 // Ours is what this side says of its limits, where r is the ring that it reads what comes into: no larger messages than that
 // holds.
 func Ours(eng *engine.Engine, r *ring.Options) Hello {
-	l := eng.Limits()
-	capacity := ring.DefaultCapacity
-	if r.Capacity != 0 {
-		capacity = r.Capacity
+	return Hello{Announced: engine.Announced{
+		Window: eng.WindowFor(r.Capacity), MaxMessage: min(eng.Limits().MaxMessage, uint32(r.Capacity-engine.HeaderSize)),
+	}}
+}
+
+// Ring completes the options of the rings beside a socket: four times a shared one's capacity, for what is under way takes longer.
+func Ring(o ring.Options) ring.Options {
+	if o.Capacity == 0 {
+		o.Capacity = 4 * ring.DefaultCapacity
 	}
-	return Hello{Announced: engine.Announced{Window: l.Window, MaxMessage: min(l.MaxMessage, uint32(capacity-engine.HeaderSize))}}
+	return o
 }
 
 // Greet does either side of the handshake on a byte stream: the dialer speaks first. It reads not a byte more than the

@@ -84,7 +84,7 @@ func (a *Acceptor) Greet(r *http.Request, transport string, rw io.ReadWriter) (*
 	l.Transport, l.Context, l.Peer = transport, r.Context(), a.peer(r)
 	var s *engine.Session
 	_, err = hello.Greet(rw, hello.Ours(a.Engine, &a.Ring), false, func(said hello.Hello) (err error) {
-		l.PeerLimits = said.Announced
+		l.PeerLimits, l.Window = said.Announced, a.Engine.WindowFor(a.Ring.Capacity)
 		s, err = engine.NewSession(a.Engine, l)
 		return err
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/ring"
+	"github.com/corechan/corechan/transports/internal/hello"
 )
 
 // Options are those of both transports; their documentation stands there.
@@ -38,6 +39,7 @@ func (o *Options) Defaults() {
 	if o.Keepalive == 0 {
 		o.Keepalive = 20 * time.Second
 	}
+	o.Ring = hello.Ring(o.Ring)
 }
 
 // ErrURL refuses an address.

@@ -12,7 +12,7 @@ import (
 // Options are what a link is made with.
 type Options struct {
 	Engine *engine.Engine
-	// Ring is the capacity of the rings of both directions: 0 means 256 KiB.
+	// Ring is the capacity of the rings of both directions; see hello.Ring.
 	Ring ring.Options
 	// Link has what the transport knows of the session: its name, the peer, what the peer announced, which side this is.
 	Link engine.Link
@@ -31,7 +31,7 @@ func NewSession(s Stream, o *Options) (*engine.Session, error) {
 	l := o.Link
 	l.Producer, l.Consumer = ring.NewProducer(b.out.seg, b.out.seg), ring.NewConsumer(b.in.seg, b.in.seg)
 	l.Bell, l.Fill, l.Flush, l.Cork = b, b.fill, b.flush, b.cork
-	l.MaxRecord = b.out.seg.MaxRecord()
+	l.MaxRecord, l.Window = b.out.seg.MaxRecord(), o.Engine.WindowFor(o.Ring.Capacity)
 	_, l.Descriptors = s.(Passer)
 	l.Close = b.in.seg.Close
 	sess, err := engine.NewSession(o.Engine, &l)

@@ -124,6 +124,7 @@ func stream(network string, f *fd.FD) wire.Stream {
 // session makes a session of a socket.
 func session(t testing.TB, s wire.Stream, eng *engine.Engine, dialer bool, r ring.Options) *engine.Session {
 	t.Helper()
+	r = hello.Ring(r)
 	o := &wire.Options{Engine: eng, Ring: r, Label: "test", Link: engine.Link{Dialer: dialer, Transport: "test"}}
 	o.Link.PeerLimits = hello.Ours(eng, &r).Announced
 	sess := must(wire.NewSession(s, o))
