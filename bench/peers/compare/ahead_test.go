@@ -103,6 +103,12 @@ func TestARunWithoutRivalsIsAheadNowhereBehind(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatDecidesAboutSpeedIsToldOfTheKernelsCommandLine(t *testing.T) {
+	if got := aboutSpeed("console=ttyS0 isolcpus=1 root=/dev/secret nohz_full=1 -- --token x"); got != "isolcpus=1 nohz_full=1" {
+		t.Errorf("told: %q", got)
+	}
+}
+
 func TestFiguresArePrintedForReaders(t *testing.T) {
 	for got, want := range map[string]string{
 		duration(140): "0.14 µs", duration(12_340): "12.3 µs", duration(4_000_000): "4.00 ms", rate(12_345_678): "12.35 M/s",

@@ -36,7 +36,7 @@ func Run(ctx context.Context, o *Options) (*Report, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	r := &Report{When: begin.UTC().Truncate(time.Second), Machine: thisMachine(), Options: *o, Entries: describe(o.Entries)}
+	r := &Report{When: begin.UTC().Truncate(time.Second), Machine: thisMachine(ctx), Options: *o, Entries: describe(o.Entries)}
 	r.Commit = commit()
 	for _, e := range o.Entries {
 		if e.Missing != "" {
