@@ -144,16 +144,19 @@ func (f *flags) once(ctx context.Context, g *guard, clear func()) (slower bool, 
 
 // record measures and writes the record.
 func (f *flags) record(ctx context.Context, g *guard, clear func()) error {
-	r := &record{Machine: machine(ctx), Commit: commit(), When: time.Now().UTC().Format(time.RFC3339), Load: load(), Seconds: f.Seconds}
+	r := &record{
+		Machine: machine(ctx), Commit: commit(), When: time.Now().UTC().Format(time.RFC3339), Load: load(), Seconds: f.Seconds,
+	}
 	now, _, err := g.rounds(ctx, f.Rounds)
 	clear()
 	if err != nil {
 		return err
 	}
 	for i := range g.figures {
-		one := newRatios(g.figures[i].name, now[i])
+		one := newRatios(now[i].Name, now[i].Rounds)
+		one.Noisy = now[i].Noisy
 		r.Figures = append(r.Figures, one)
-		fmt.Printf("%s: %.2f (%.2f to %.2f)\n", one.Name, one.Ratio, one.Least, one.Most)
+		fmt.Printf("%s: %.2f (%.2f to %.2f; %d of %d rounds disturbed)\n", one.Name, one.Ratio, one.Least, one.Most, one.Noisy, len(one.Rounds))
 	}
 	return r.write(f.File)
 }
@@ -164,7 +167,7 @@ func (f *flags) measureOne(ctx context.Context) error {
 		if one.name == f.Measure {
 			r, err := one.measure(ctx, f.Seconds)
 			if err == nil {
-				fmt.Println(r)
+				fmt.Println(r.ratio)
 			}
 			return err
 		}
