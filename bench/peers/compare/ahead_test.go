@@ -109,6 +109,16 @@ func TestOnlyWhatDecidesAboutSpeedIsToldOfTheKernelsCommandLine(t *testing.T) {
 	}
 }
 
+func TestThereIsMemoryForAllWhoRunAtOnce(t *testing.T) {
+	small, large := atOnce(peer.Case{Size: 64, Conns: 1, Inflight: 1}), atOnce(peer.Case{Size: 1 << 20, Conns: 100, Inflight: 1})
+	if large < 1 || small < large {
+		t.Errorf("%d with small messages, %d with many large ones", small, large)
+	}
+	if n := atOnce(peer.Case{Size: 1 << 20, Conns: 1 << 20, Inflight: 1}); n != 1 {
+		t.Errorf("%d where there is room for none", n)
+	}
+}
+
 func TestFiguresArePrintedForReaders(t *testing.T) {
 	for got, want := range map[string]string{
 		duration(140): "0.14 µs", duration(12_340): "12.3 µs", duration(4_000_000): "4.00 ms", rate(12_345_678): "12.35 M/s",

@@ -5,8 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/corechan/corechan/bench/peers/peer"
 	"github.com/corechan/corechan/perf/environment"
 )
 
@@ -44,6 +46,20 @@ func load() string {
 	b, _ := os.ReadFile("/proc/loadavg")
 	f := strings.Fields(string(b))
 	return strings.Join(f[:min(3, len(f))], " ")
+}
+
+// atOnce is how many pairs of processes there may be at once, so that all they hold takes half of the memory that is free: each message that
+// waits may be in eight places, at both ends, on both ways, in queues, and as garbage.
+func atOnce(c peer.Case) int {
+	const places, least = 8, 64 << 20
+	var available int
+	b, _ := os.ReadFile("/proc/meminfo")
+	for l := range strings.Lines(string(b)) {
+		if kib, ok := strings.CutPrefix(l, "MemAvailable:"); ok {
+			available, _ = strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kib), "kB")))
+		}
+	}
+	return max(available<<10/2/max(places*c.Conns*c.Inflight*c.Size, least), 1)
 }
 
 // commit is that of the working tree, with + if it has changes.
