@@ -173,7 +173,7 @@ func senderWait(c *Config) perf.Wait {
 func (r *run) newThread(i int) (*thread, error) {
 	c := &r.config
 	t := &thread{jobs: make(chan func()), core: -1, sender: &sender{
-		most: c.mostUnderWay(), clock: r.clock, schedule: newSchedule(c, i), samples: newSamples(), stop: &r.stop,
+		most: c.mostUnderWay(), clock: r.clock, schedule: newSchedule(c, i), samples: newSamples(c.intervals()), stop: &r.stop,
 		closed: c.Closed, yields: !c.pinned(), patience: patience + c.Stall,
 	}}
 	if c.pinned() {

@@ -84,7 +84,7 @@ func TestAStallOfTheReceiverShowsInTheResponseTimesTail(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	shown, enough := false, false
-	c := Config{Rate: 25_000, Warm: 20 * time.Millisecond, Rounds: 6, Round: 500 * time.Millisecond, Stall: stall}
+	c := Config{Rate: 25_000, Warm: 20 * time.Millisecond, Rounds: 3, Round: 500 * time.Millisecond, Stall: stall}
 	r, err := Run(ctx, c, &Options{Command: peerCommand, Progress: func(p Progress) {
 		if p.Round == 0 || p.Latest.Response.P999Ns == nil {
 			return // the machine was so busy that there are too few
