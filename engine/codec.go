@@ -144,6 +144,9 @@ func (s *sendEnd) sendThis(ctx context.Context, v any, o *SendOptions) error {
 			c.abandon()
 			return fmt.Errorf("engine: send %T: %w", v, err)
 		}
+		if !c.carries() && flags == 0 && len(c.head) == 0 {
+			return s.sendPlain(ctx, m)
+		}
 		return s.sendCargo(ctx, c, m, nil, flags)
 	case Message:
 		return s.sendCargo(ctx, c, m, nil, flags)
@@ -194,7 +197,10 @@ func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T, m *Meta) error
 		return err
 	}
 	payload, l, err := r.fast(), letter{}, error(nil)
-	if payload != nil && m == nil && !r.p.intercepted {
+	if payload != nil && !r.p.intercepted { // it has neither table nor header
+		if m != nil {
+			m.Header = nil
+		}
 		return decodeDirect(r, payload, v)
 	}
 	if payload == nil {

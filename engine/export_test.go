@@ -44,3 +44,10 @@ func (e *Engine) SessionCount() int {
 	defer e.mu.Unlock()
 	return len(e.sessions)
 }
+
+// Tallied counts the ports that the engine's counters are added up of.
+func (e *Engine) Tallied() int {
+	e.tally.mu.Lock()
+	defer e.tally.mu.Unlock()
+	return len(e.tally.ports)
+}

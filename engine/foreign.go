@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"reflect"
 	"slices"
 	"sync"
@@ -82,14 +83,46 @@ func (f *foreign) pumpOut(s *sendEnd) {
 // pumpIn writes what is received until it ends.
 func (f *foreign) pumpIn(r *recvEnd) {
 	s := newStreamReader(r)
-	_, err := s.WriteTo(f.w)
+	to := &noting{w: f.w}
+	_, err := s.WriteTo(to)
 	_ = s.CloseWithError(err) // a Write failed: the peer is told
+	if err != nil && to.err == nil && f.reset() {
+		return
+	}
 	switch w := f.w.(type) {
 	case interface{ CloseWithError(error) error }: // such as *io.PipeWriter
 		_ = w.CloseWithError(err)
 	case interface{ CloseWrite() error }:
 		_ = w.CloseWrite()
 	}
+}
+
+// reset breaks the connection, if it is one over TCP, and reports whether it was: who is at its other side must not take what came for
+// all there is.
+func (f *foreign) reset() bool {
+	c := f.w
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS, which would end it in order
+		c = over.NetConn()
+	}
+	tcp, ok := c.(*net.TCPConn)
+	if ok {
+		_ = tcp.SetLinger(0)
+		_ = tcp.Close()
+		f.close()
+	}
+	return ok
+}
+
+// noting notes the error of its writer.
+type noting struct {
+	w   io.Writer
+	err error
+}
+
+func (n *noting) Write(b []byte) (int, error) {
+	k, err := n.w.Write(b)
+	n.err = err
+	return k, err
 }
 
 // abandon ends a stream that nobody took.

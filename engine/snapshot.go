@@ -32,6 +32,11 @@ type LoopSnapshot struct {
 	Service bool `json:"service"`
 	// Load is how many descriptors, sessions among them, it serves.
 	Load int `json:"load"`
+	// Sessions is how many links of sessions, their own and those of lanes, the loop reads. Passed is what passed over these and those that
+	// it has read before, and over those of earlier loops of the engine on this core; it only grows. Queues are those of now.
+	Sessions int      `json:"sessions"`
+	Passed   Counters `json:"passed"`
+	Queues   Queues   `json:"queues"`
 	netpoll.Stats
 }
 
@@ -93,7 +98,13 @@ func (e *Engine) Snapshot() *Snapshot {
 		s.Sessions[i] = sess.snapshot(now)
 		at[sess] = &s.Sessions[i]
 	}
-	s.Transports = e.tally.read(at)
+	loops := make(map[int]*LoopSnapshot, len(s.Loops))
+	for i := range s.Loops {
+		if l := &s.Loops[i]; !l.Service {
+			loops[l.Core] = l
+		}
+	}
+	s.Transports = e.tally.read(at, loops)
 	return s
 }
 
@@ -111,8 +122,8 @@ func (s *Session) snapshot(now time.Time) SessionSnapshot {
 	return one
 }
 
-// read adds the counters to those sessions, and returns them by transport.
-func (t *tally) read(sessions map[*Session]*SessionSnapshot) []TransportSnapshot {
+// read adds the counters to those sessions and loops, by core, and returns them by transport.
+func (t *tally) read(sessions map[*Session]*SessionSnapshot, loops map[int]*LoopSnapshot) []TransportSnapshot {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := make(map[string]*TransportSnapshot, len(t.past))
@@ -127,6 +138,17 @@ func (t *tally) read(sessions map[*Session]*SessionSnapshot) []TransportSnapshot
 		if one := sessions[sess]; one != nil {
 			one.Counters.Add(&c)
 			one.Queues.add(&q)
+		}
+		if l := p.loop.Load(); l != nil && loops[l.Core()] != nil {
+			on := loops[l.Core()]
+			on.Sessions++
+			on.Passed.Add(&c)
+			on.Queues.add(&q)
+		}
+	}
+	for core, on := range loops {
+		if past := t.loops[core]; past != nil {
+			on.Passed.Add(past)
 		}
 	}
 	for sess, one := range sessions {

@@ -20,6 +20,7 @@ func snapshotOf(sessions, channels int) *engine.Snapshot {
 	}}
 	l := engine.LoopSnapshot{Core: -1, Service: true, Load: 11}
 	l.Turns, l.Exhausted, l.Busiest.Label, l.Busiest.Time = 12, 13, "busy", 14
+	l.Sessions, l.Passed.FramesSent, l.Queues.SendRing = 34, 35, 36
 	s.Loops = append(s.Loops, l, engine.LoopSnapshot{Core: 2})
 	c := engine.Counters{FramesSent: 15, BytesReceived: 16, FullRingTime: 17, Rings: 18}
 	q := engine.Queues{SendQueue: 19, ReceiveRing: 20}

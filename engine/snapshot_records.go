@@ -31,6 +31,9 @@ type (
 		Timers, PollerItems, Exhausted  uint64
 		BusiestCalls, BusiestNanos      uint64
 		Busiest                         [64]byte
+		Sessions                        uint64
+		Passed                          Counters
+		Queues                          Queues
 	}
 	transportRecord struct {
 		Name             [16]byte
@@ -76,6 +79,7 @@ func packLoop(l *LoopSnapshot) loopRecord {
 		Core: int32(l.Core), Load: int32(l.Load), Turns: l.Turns, Looks: l.Looks, Wakes: l.Wakes, EmptyPolls: l.EmptyPolls,
 		Events: l.Events, Stale: l.Stale, Rings: l.Rings, Posts: l.Posts, Timers: l.Timers, PollerItems: l.PollerItems,
 		Exhausted: l.Exhausted, BusiestCalls: l.Busiest.Calls, BusiestNanos: uint64(l.Busiest.Time),
+		Sessions: uint64(l.Sessions), Passed: l.Passed, Queues: l.Queues,
 	}
 	if l.Service {
 		r.Service = 1
@@ -85,11 +89,13 @@ func packLoop(l *LoopSnapshot) loopRecord {
 }
 
 func unpackLoop(r *loopRecord) LoopSnapshot {
-	return LoopSnapshot{Core: int(r.Core), Service: r.Service != 0, Load: int(r.Load), Stats: netpoll.Stats{
+	l := LoopSnapshot{Core: int(r.Core), Service: r.Service != 0, Load: int(r.Load), Stats: netpoll.Stats{
 		Turns: r.Turns, Looks: r.Looks, Wakes: r.Wakes, EmptyPolls: r.EmptyPolls, Events: r.Events, Stale: r.Stale, Rings: r.Rings,
 		Posts: r.Posts, Timers: r.Timers, PollerItems: r.PollerItems, Exhausted: r.Exhausted,
 		Busiest: netpoll.Busiest{Label: getText(r.Busiest[:]), Calls: r.BusiestCalls, Time: notNegative(r.BusiestNanos)},
 	}}
+	l.Sessions, l.Passed, l.Queues = int(r.Sessions&(1<<62-1)), checked(r.Passed), r.Queues
+	return l
 }
 
 func packTransport(t *TransportSnapshot) transportRecord {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"sync"
@@ -159,6 +160,26 @@ func TestASnapshotHasTheLoopsAndTheRuntime(t *testing.T) {
 	}
 }
 
+func TestALoopCountsWhatItsSessionsPass(t *testing.T) {
+	ctx := watchdog(t)
+	o := with(t, engine.Config{})
+	a, b := pair(t, o)
+	handled := make(chan struct{})
+	check(t, engine.Handle(b, "x", func(context.Context, *engine.Raw) error { handled <- struct{}{}; return nil }))
+	s := must(engine.Open[engine.Raw](ctx, a, "x"))
+	for range 10 {
+		check(t, s.Send(ctx, &engine.Raw{1}))
+		get(t, handled)
+	}
+	loops := o.Engine.Snapshot().Loops
+	if len(loops) == 0 || loops[0].Service || loops[0].Sessions != 1 || loops[0].Passed.FramesReceived < 10 || loops[0].Queues.ReceiveRing == 0 {
+		t.Errorf("%+v", loops)
+	}
+	if one := o.Engine.Snapshot().Sessions[1]; one.Core != loops[0].Core {
+		t.Errorf("%+v", one)
+	}
+}
+
 // Whoever takes snapshots while sessions come and go sees sums that only grow, and neither a ring that is gone nor a race.
 func TestSumsOnlyGrowWhileSessionsComeAndGo(t *testing.T) {
 	ctx := watchdog(t)
@@ -198,6 +219,10 @@ func TestSumsOnlyGrowWhileSessionsComeAndGo(t *testing.T) {
 			t.Fatalf("%+v after %+v", now, before)
 		}
 		before = now
+	}
+	for o.Engine.Tallied() != 0 { // who polls a port frees it
+		check(t, ctx.Err())
+		runtime.Gosched()
 	}
 	if before.Opened != 4*20*2*2 || before.Sessions != 0 || before.FramesSent < before.Opened/2*5 {
 		t.Errorf("%+v", before)

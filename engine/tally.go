@@ -75,6 +75,7 @@ type tally struct {
 	mu    sync.Mutex // before port.mu
 	ports map[*port]*Session
 	past  map[string]*pastTransport
+	loops map[int]*Counters // what is past of the loops that run handlers, by core
 }
 
 // pastTransport is what is past of a transport.
@@ -87,7 +88,7 @@ func (t *tally) of(s *Session) *pastTransport {
 	p := t.past[s.link.Transport]
 	if p == nil {
 		if t.past == nil {
-			t.ports, t.past = map[*port]*Session{}, map[string]*pastTransport{}
+			t.ports, t.past, t.loops = map[*port]*Session{}, map[string]*pastTransport{}, map[int]*Counters{}
 		}
 		p = &pastTransport{}
 		t.past[s.link.Transport] = p
@@ -121,6 +122,12 @@ func (t *tally) leave(p *port, s *Session) {
 	c, _ := p.counts()
 	s.past.Add(&c)
 	t.of(s).counters.Add(&c)
+	if l := p.loop.Load(); l != nil {
+		if t.loops[l.Core()] == nil {
+			t.loops[l.Core()] = &Counters{}
+		}
+		t.loops[l.Core()].Add(&c)
+	}
 }
 
 // counts reads the port's counters.

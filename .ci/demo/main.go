@@ -91,7 +91,7 @@ func main() {
 }
 
 func demo(ctx context.Context, corechan string) error {
-	for _, table := range []func(context.Context, string) error{roundTrips, oneWay, carried, idle} {
+	for _, table := range []func(context.Context, string) error{roundTrips, oneWay, carried, idle, cores} {
 		if err := table(ctx, corechan); err != nil {
 			return err
 		}

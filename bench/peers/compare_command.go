@@ -81,7 +81,7 @@ func (c *compareCommand) interrupted(r *compare.Report, o *compare.Options) erro
 }
 
 func (c *compareCommand) options() (*compare.Options, error) {
-	o := &compare.Options{Rounds: 5, Slice: 80 * time.Millisecond, Limit: 15 * time.Millisecond, Cores: [2]int{0, 1}}
+	o := &compare.Options{Rounds: 5, Slice: 60 * time.Millisecond, Limit: 15 * time.Millisecond, Cores: [2]int{0, 1}}
 	if c.Short {
 		o.Rounds, o.Slice, o.Limit = 3, 40*time.Millisecond, 10*time.Millisecond
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ func (f *daemonFlags) logger(a *app) *slog.Logger {
 // remoteFlags say where a gateway is, and who asks.
 type remoteFlags struct {
 	Remote    string `required:"" placeholder:"URL" help:"Where the gateway listens: ${schemes}."`
-	TokenFile string `placeholder:"FILE" help:"A file with the token to present, in its first line that has one."`
+	TokenFile string `placeholder:"FILE" help:"A file with the token to present, in its first line that has one. Over HTTP the request presents it too, unless the URL names a user."`
 	tlsFlags
 }
 
@@ -72,9 +73,14 @@ func (f *remoteFlags) token() (string, error) {
 	return tokens[0], nil
 }
 
-func (f *remoteFlags) options(eng *engine.Engine) (*transports.Options, error) {
+// options are how the gateway is dialled. A token is for whoever stands before it, too.
+func (f *remoteFlags) options(eng *engine.Engine, token string) (*transports.Options, error) {
 	files, err := f.files()
-	return &transports.Options{Engine: eng, TLSFiles: files}, err
+	o := &transports.Options{Engine: eng, TLSFiles: files}
+	if u, perr := url.Parse(f.Remote); perr == nil && u.User == nil {
+		o.Token = token
+	}
+	return o, err
 }
 
 // newEngine makes an engine for the time of a command.
@@ -122,7 +128,7 @@ func (c *gatewayListCmd) Run(a *app) error {
 		return err
 	}
 	defer shutdown()
-	o, err := c.options(eng)
+	o, err := c.options(eng, token)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (c *gatewayConnectCmd) Run(a *app) error {
 		return err
 	}
 	defer shutdown()
-	o, err := c.options(eng)
+	o, err := c.options(eng, token)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,7 +19,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/fd/fdtest"
+	"github.com/corechan/corechan/transports"
+	"github.com/corechan/corechan/transports/gateway"
 )
 
 // patience bounds every wait: long enough for a loaded machine, and only ever spent by a test that fails.
@@ -247,6 +252,41 @@ func TestAConnectorWaitsForItsGateway(t *testing.T) {
 	tryEcho(t, "unix", socket)
 	connect.interrupt(t)
 	serve.interrupt(t)
+}
+
+// TestATokenOpensWhatStandsBeforeAGateway has a server want it before the gateway does.
+func TestATokenOpensWhatStandsBeforeAGateway(t *testing.T) {
+	const token = "a token of sixteen bytes"
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g, err := gateway.New(&gateway.Config{Offers: []gateway.Offer{{Name: "x", Upstream: "127.0.0.1:1", Rules: gateway.Rules{Tokens: []string{token}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	sessions := transports.Handler(func(ctx context.Context, s *engine.Session) { _ = g.ServeSession(ctx, s) }, nil)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if given := r.Header.Get("Authorization"); given != "Bearer "+token {
+			http.Error(w, "not with "+given, http.StatusUnauthorized)
+			return
+		}
+		sessions.ServeHTTP(w, r)
+	}))
+	srv.Config.Protocols = new(http.Protocols)
+	srv.Config.Protocols.SetUnencryptedHTTP2(true)
+	srv.Start()
+	defer srv.Close()
+	remote := "h2c://" + srv.Listener.Addr().String()
+	if code, out, errOut := corechan(t, "gateway", "list", "--remote", remote, "--token-file", file); code != exitOK || !strings.Contains(out, "x") {
+		t.Errorf("exit code %d, %q, %q", code, out, errOut)
+	}
+	// A user in the URL is for who stands before it; the token is then for the gateway alone.
+	remote = strings.Replace(remote, "://", "://user:password@", 1)
+	if code, _, errOut := corechan(t, "gateway", "list", "--remote", remote, "--token-file", file); code != exitFailure || !strings.Contains(errOut, "not with Basic") {
+		t.Errorf("exit code %d, %q", code, errOut)
+	}
 }
 
 func TestGatewayErrorsAreExplained(t *testing.T) {

@@ -93,12 +93,17 @@ type bindings struct {
 
 // find finds what a request calls.
 func (b *bindings) find(r *Request) *Error {
+	if r.number != 0 && b.serving.answers == (engine.Sender[Response]{}) {
+		return &Error{Code: CodeBadRequest, Text: "a call by number, and no channel for answers"} // see own
+	}
 	if r.slot == slotSelf {
 		switch r.method {
 		case methodBind:
 			r.body = new(bindBody)
-		case methodDescribe:
+		case methodDescribe, methodAnswers:
 			r.body = new(Nothing)
+		case methodCancel:
+			r.body = new(numberBody)
 		default:
 			return &Error{Code: CodeNoMethod, Text: fmt.Sprintf("the channel's own method %d", r.method)}
 		}

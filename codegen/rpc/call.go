@@ -6,6 +6,7 @@ import "sync"
 type Call struct {
 	req  Request
 	resp Response
+	waiting
 }
 
 // A Prepared is the memory of one call of a method with its arguments, A, and its results, R.

@@ -52,8 +52,9 @@ type link struct {
 
 // A conn is a channel that carries calls.
 type conn struct {
-	to    engine.Sender[Request]
-	slots map[*Desc]*slot
+	to      engine.Sender[Request]
+	slots   map[*Desc]*slot
+	answers *answers // nil where a service was passed: each call there has a channel for its answer
 }
 
 // A slot is a service's on a channel.
@@ -62,7 +63,7 @@ type slot struct {
 	number uint32
 }
 
-func newConn(to engine.Sender[Request]) *conn { return &conn{to, map[*Desc]*slot{}} }
+func newConn(to engine.Sender[Request]) *conn { return &conn{to: to, slots: map[*Desc]*slot{}} }
 
 type linkKey struct{}
 
@@ -116,7 +117,13 @@ func (l *link) lock(ctx context.Context) (*conn, error) {
 			l.unlock()
 			return nil, err
 		}
-		l.conn = newConn(to)
+		c := newConn(to)
+		if c.answers, err = newAnswers(ctx, to); err != nil {
+			_ = to.Close()
+			l.unlock()
+			return nil, err
+		}
+		l.conn = c
 	}
 	return l.conn, nil
 }
@@ -165,7 +172,13 @@ func (c *Client) Call(ctx context.Context, method uint32, x *Call) error {
 
 func (c *Client) call(ctx context.Context, s *slot, x *Call, o *engine.SendOptions) error {
 	x.resp.err = nil
-	err := engine.CallWith(ctx, s.conn.to, &x.req, &x.req.reply, &x.resp, o)
+	var err error
+	if a := s.conn.answers; a != nil && c.desc.Methods[x.req.method].Plain {
+		err = a.call(ctx, x, o)
+	} else {
+		x.req.number, x.req.left = 0, 0
+		err = engine.CallWith(ctx, s.conn.to, &x.req, &x.req.reply, &x.resp, o)
+	}
 	switch {
 	case err != nil:
 		return c.explain(ctx, s, x.req.method, err)

@@ -158,8 +158,8 @@ func (e *Error) msgsize() int {
 	return n
 }
 
+// appendTo appends the elements of an array of 4.
 func (e *Error) appendTo(b []byte) ([]byte, error) {
-	b = append(b, 0x94) // an array of 4
 	b = msgp.AppendUint32(b, uint32(e.Code))
 	b = msgp.AppendString(b, e.Text)
 	b = msgp.AppendString(b, e.typ)

@@ -16,6 +16,8 @@ func FuzzRequest(f *testing.F) {
 		head := msgp.AppendUint32(msgp.AppendUint32([]byte{0x94}, 1), uint32(i))
 		f.Add(append(msgp.AppendNil(head), 0x90))
 		f.Add(append(msgp.AppendNil(head), 0x91, 0x81, 0xa2, 'I', 'D', 7))
+		f.Add(append(head[:len(head):len(head)], 7, 0x90))
+		f.Add(append(head[:len(head):len(head)], 0x92, 7, 9, 0x91, 0x81, 0xa2, 'I', 'D', 7))
 		f.Add(append(msgp.AppendNil(head), 0x92, 0xdd, 0xff, 0xff, 0xff, 0xff, 0xc0))
 	}
 	f.Add([]byte{0x94, 0, 0, 0xc0, 0x93, 1, 0xa1, 'S', 0x91, 0xa1, 'M'})
@@ -43,7 +45,10 @@ func FuzzResponse(f *testing.F) {
 	f.Add([]byte{0x91, 0x90})
 	f.Add(append([]byte{0x94, 1, 0xa1, 'x', 0xae}, append([]byte("*shop.Rejected"), 0x81, 0xa2, 'I', 'D', 7)...))
 	f.Add(append([]byte{0x94, 1, 0xa1, 'x', 0xab}, append([]byte("shop.Closed"), 0x80)...))
+	f.Add([]byte{0x92, 1, 0x90})
+	f.Add([]byte{0x95, 1, 1, 0xa1, 'x', 0xa0, 0xc0})
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		_ = rpc.DecodeResponse(b, new(rpc.Nothing), errors)
+		rpc.DecodeAnswer(b, new(rpc.Nothing), errors)
 	})
 }

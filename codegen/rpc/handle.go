@@ -32,7 +32,7 @@ func (c *call) run() {
 // finish answers the call.
 func (c *call) finish(results Body, err error) {
 	c.ctx.finish()
-	if c.ctx.reply == (engine.Sender[Response]{}) {
+	if c.ctx.oneway() {
 		if err != nil {
 			c.log("one-way call failed", "reason", err)
 		}
@@ -88,6 +88,7 @@ func (c *call) answer(results Body, err error) {
 	} else {
 		r.body = results
 	}
+	r.number = c.ctx.number
 	sent := c.send(r)
 	if sent != nil {
 		discard(r.body)
@@ -107,13 +108,19 @@ func (c *call) send(r *Response) error {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastAnswer)
 		defer cancel()
 	}
+	if c.ctx.number != 0 {
+		if c.ctx.givenUp() {
+			return errGivenUp
+		}
+		return c.v.answers.Send(ctx, r)
+	}
 	return c.ctx.reply.Send(ctx, r)
 }
 
 // unsent answers instead what could not be sent: nothing, if the caller is gone or wants no answer any more.
 func (c *call) unsent(r *Response, why error) {
 	if errors.Is(why, engine.ErrCanceled) || errors.Is(why, engine.ErrPeerGone) || c.v.ctx.Err() != nil {
-		_ = c.ctx.reply.CloseWith(why)
+		c.closeReply(why)
 		return
 	}
 	c.log("results not sent", "reason", why)
@@ -122,7 +129,13 @@ func (c *call) unsent(r *Response, why error) {
 		code = r.err.Code
 	}
 	err := &Error{Code: code, Text: c.target.Name + ": " + why.Error()}
-	if again := c.send(&Response{err: err}); again != nil {
+	if again := c.send(&Response{err: err, number: c.ctx.number}); again != nil {
+		c.closeReply(why)
+	}
+}
+
+func (c *call) closeReply(why error) {
+	if c.ctx.number == 0 {
 		_ = c.ctx.reply.CloseWith(why)
 	}
 }

@@ -48,8 +48,9 @@ func servingTurn(sess *engine.Session) *sync.Mutex {
 
 // A looped is a serving whose leader is a loop. Nobody overtakes that.
 type looped struct {
-	v   *serving
-	req Request
+	v    *serving
+	req  Request
+	once sync.Once
 }
 
 // Next implements engine.ChannelHandler.
@@ -66,7 +67,7 @@ func (l *looped) Message(req *Request, m engine.Meta, err error) error {
 		v.srv.Logger.Warn("request lost", "reason", err)
 	case req.err != nil || req.entry == nil:
 		if !v.own(req) {
-			v.cancel()
+			l.over()
 		}
 	case req.entry.Inline:
 		v.newCall(req, m.Header).run()
@@ -79,5 +80,14 @@ func (l *looped) Message(req *Request, m engine.Meta, err error) error {
 // End implements engine.ChannelHandler.
 func (l *looped) End(err error) {
 	l.v.end(err)
-	l.v.cancel()
+	l.over()
+}
+
+// over ends the calls; the answers end behind the last.
+func (l *looped) over() {
+	l.once.Do(func() {
+		l.v.cancel()
+		l.v.calls.Done() // the loop led
+		go l.v.wait()
+	})
 }

@@ -145,5 +145,5 @@ func (s *server) serve(ctx context.Context, in engine.Receiver[Request]) {
 	go v.lead()
 	<-v.ended
 	v.cancel()
-	v.calls.Wait()
+	v.wait()
 }

@@ -26,6 +26,8 @@ type Method struct {
 	Inline bool
 	// Check and CheckResults say that arguments, or results, may announce elements that do not follow: they have slices or maps.
 	Check, CheckResults bool
+	// Plain: neither arguments nor results carry anything.
+	Plain bool
 	// Memory is where calls at the callee take place.
 	Memory Memory
 }

@@ -3,6 +3,8 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,8 +37,13 @@ type serving struct {
 	cancel context.CancelFunc
 	bound  bindings // the leader's
 
+	// answers is where those go that have a number. It is set before the first call that has.
+	answers engine.Sender[Response]
+	// begun are the calls with a number that go on while others are received: those that can be given up.
+	begun begun
+
 	turn    atomic.Uint64
-	running atomic.Pointer[pace] // of what the leader runs
+	running atomic.Pointer[call] // what the leader runs
 	armed   atomic.Bool
 	timer   *time.Timer
 	seen    uint64 // by the timer
@@ -124,13 +131,13 @@ func (v *serving) take(req *Request, h engine.Header, over *bool) {
 	case p.slow.Load() > 0:
 		v.begin(c, p.took)
 	default:
-		v.runInPlace(c, p, over)
+		v.runInPlace(c, over)
 	}
 }
 
 // runInPlace runs a call on the leader's goroutine. It is not counted while that leads: who overtakes it does.
-func (v *serving) runInPlace(c *call, p *pace, over *bool) {
-	v.running.Store(p)
+func (v *serving) runInPlace(c *call, over *bool) {
+	v.running.Store(c)
 	turn := v.turn.Add(1)
 	if !v.armed.Load() && !v.armed.Swap(true) {
 		v.timer.Reset(moment)
@@ -139,6 +146,7 @@ func (v *serving) runInPlace(c *call, p *pace, over *bool) {
 		if !v.turn.CompareAndSwap(turn, turn+1) {
 			*over = true
 			v.active.Add(-1)
+			v.begun.remove(c)
 		}
 	}()
 	c.run()
@@ -160,12 +168,15 @@ func (v *serving) standIn() {
 	case turn != v.seen:
 		v.seen = turn
 	case turn%2 != 0:
-		v.running.Load().slow.Store(fastInARow)
+		c := v.running.Load()
+		c.target.pace.slow.Store(fastInARow)
+		v.begun.add(c) // before it can be asked for
 		v.calls.Add(1) // the leader counts still, so this is no Add from zero
 		if v.turn.CompareAndSwap(turn, turn+1) {
 			v.active.Add(1) // for the one that was overtaken
 			go v.lead()
 		} else {
+			v.begun.remove(c)
 			v.calls.Done()
 		}
 	default:
@@ -187,15 +198,21 @@ func (v *serving) newCall(req *Request, h engine.Header) *call {
 	if h != nil {
 		base = engine.WithHeader(base, h)
 	}
-	return &call{v: v, target: req.entry, args: req.call, header: h, ctx: callContext{base: base, srv: v.srv, reply: req.reply}}
+	c := &call{v: v, target: req.entry, args: req.call, header: h, ctx: callContext{base: base, srv: v.srv, reply: req.reply, number: req.number}}
+	if req.left != 0 {
+		c.ctx.by = time.Now().Add(time.Duration(min(req.left, math.MaxInt64/1000)) * time.Microsecond)
+	}
+	return c
 }
 
 // begin has a goroutine of its own make a call, and then calls then.
 func (v *serving) begin(c *call, then func(took time.Duration)) {
 	v.active.Add(1)
 	v.calls.Add(1)
+	v.begun.add(c)
 	go func() {
 		defer v.left()
+		defer v.begun.remove(c)
 		began := time.Now()
 		c.run()
 		then(time.Since(began))
@@ -210,11 +227,32 @@ func (v *serving) left() {
 
 // refuse answers a request that is not called.
 func (v *serving) refuse(req *Request, err *Error) {
-	if req.reply == (engine.Sender[Response]{}) {
+	switch {
+	case req.number != 0:
+		_ = v.answers.Send(v.ctx, &Response{err: err, number: req.number})
+		return
+	case req.reply == (engine.Sender[Response]{}):
 		v.srv.Logger.Warn("one-way call refused", "method", req.name(), "reason", err)
 		return
 	}
 	_ = req.reply.Send(v.ctx, &Response{err: err})
+}
+
+// answerOn makes to the channel of answers.
+func (v *serving) answerOn(to engine.Sender[Response]) error {
+	if to == (engine.Sender[Response]{}) || v.answers != (engine.Sender[Response]{}) {
+		return fmt.Errorf("rpc: %w: a channel for answers that is none, or one more", engine.ErrProtocol)
+	}
+	v.answers = to
+	return nil
+}
+
+// wait waits for the calls and leaders that there are, once the serving has ended, and ends the answers.
+func (v *serving) wait() {
+	v.calls.Wait()
+	if v.answers != (engine.Sender[Response]{}) {
+		_ = v.answers.Close()
+	}
 }
 
 // own sees to what is not a call of a method. It reports whether the caller is still the leader: always, but where the
@@ -224,8 +262,14 @@ func (v *serving) own(req *Request) bool {
 	switch {
 	case req.err != nil && req.slot == slotSelf && req.method == methodBind:
 		err = req.err
+	case req.number != 0 && v.answers == (engine.Sender[Response]{}):
+		err = fmt.Errorf("rpc: %w: a call by number, and no channel for answers", engine.ErrProtocol)
 	case req.err != nil:
 		v.refuse(req, req.err)
+	case req.method == methodAnswers:
+		err = v.answerOn(req.reply)
+	case req.method == methodCancel:
+		v.begun.giveUp(req.body.(*numberBody).number)
 	case req.method == methodBind:
 		err = v.bound.bind(req.body.(*bindBody))
 	default:

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -25,12 +26,16 @@ const slotSelf = 0
 const (
 	methodBind uint32 = iota
 	methodDescribe
+	methodAnswers
+	methodCancel
 )
 
 // A Request is a message that asks for a call. It is exported for package engine, which encodes it.
 type Request struct {
 	slot, method uint32
 	reply        engine.Sender[Response]
+	number       uint32 // in the place of reply: the answer goes to the channel of answers, with this number; 0: none
+	left         uint64 // beside number: how many microseconds the caller waits; 0: for ever
 	body         Body
 
 	// Of one that is being received.
@@ -44,18 +49,53 @@ type Request struct {
 func (r *Request) Vetted() {}
 
 // Msgsize implements msgp.Sizer.
-func (r *Request) Msgsize() int { return 1 + 5 + 5 + r.reply.Msgsize() + r.body.Msgsize() }
+func (r *Request) Msgsize() int { return 1 + 5 + 5 + max(r.reply.Msgsize(), 1+5+9) + r.body.Msgsize() }
 
 // MarshalMsg implements msgp.Marshaler.
 func (r *Request) MarshalMsg(b []byte) ([]byte, error) {
 	b = append(b, 0x94) // an array of 4
 	b = msgp.AppendUint32(b, r.slot)
 	b = msgp.AppendUint32(b, r.method)
-	b, err := r.reply.MarshalMsg(b)
-	if err != nil {
-		return b, err
+	var err error
+	switch {
+	case r.left != 0:
+		b = msgp.AppendUint64(msgp.AppendUint32(append(b, 0x92), r.number), r.left)
+	case r.number != 0:
+		b = msgp.AppendUint32(b, r.number)
+	default:
+		if b, err = r.reply.MarshalMsg(b); err != nil {
+			return b, err
+		}
 	}
 	return r.body.MarshalMsg(b)
+}
+
+// readReply reads what stands in the place of a reply: a Sender, nil, a number, or [number, microseconds].
+func (r *Request) readReply(b []byte) (_ []byte, err error) {
+	timed := false
+	switch msgp.NextType(b) {
+	case msgp.ArrayType:
+		var n uint32
+		if n, b, err = msgp.ReadArrayHeaderBytes(b); err != nil {
+			return b, err
+		}
+		if timed = true; n != 2 {
+			return b, msgp.ArrayError{Wanted: 2, Got: n}
+		}
+	case msgp.IntType, msgp.UintType:
+	default:
+		return r.reply.UnmarshalMsg(b)
+	}
+	if r.number, b, err = msgp.ReadUint32Bytes(b); err != nil {
+		return b, err
+	}
+	if r.number == 0 {
+		return b, errors.New("the number of a call is 0")
+	}
+	if timed {
+		r.left, b, err = msgp.ReadUint64Bytes(b)
+	}
+	return b, err
 }
 
 // UnmarshalMsg implements msgp.Unmarshaler. What is wrong with a request that can be answered is its err: the caller
@@ -74,7 +114,7 @@ func (r *Request) UnmarshalMsg(b []byte) ([]byte, error) {
 	if r.method, b, err = msgp.ReadUint32Bytes(b); err != nil {
 		return b, err
 	}
-	if b, err = r.reply.UnmarshalMsg(b); err != nil {
+	if b, err = r.readReply(b); err != nil {
 		return b, err
 	}
 	if r.err = r.bound.find(r); r.err != nil {
@@ -143,6 +183,10 @@ type Response struct {
 	check bool
 	err   *Error
 	known []ErrorType // in which typed errors are looked up
+	// number goes before the rest, on the channel of answers; 0: it is not on that.
+	number uint32
+	// answers: it is what is received on that.
+	answers *answers
 }
 
 // Vetted implements engine.Vetted.
@@ -151,37 +195,58 @@ func (r *Response) Vetted() {}
 // Msgsize implements msgp.Sizer.
 func (r *Response) Msgsize() int {
 	if r.err != nil {
-		return r.err.msgsize()
+		return 5 + r.err.msgsize()
 	}
-	return 1 + r.body.Msgsize()
+	return 1 + 5 + r.body.Msgsize()
 }
 
 // MarshalMsg implements msgp.Marshaler.
 func (r *Response) MarshalMsg(b []byte) ([]byte, error) {
+	elements := byte(1)
+	if r.err != nil {
+		elements = 4
+	}
+	if r.number == 0 {
+		b = append(b, 0x90|elements)
+	} else {
+		b = msgp.AppendUint32(append(b, 0x91+elements), r.number)
+	}
 	if r.err != nil {
 		return r.err.appendTo(b)
 	}
-	return r.body.MarshalMsg(append(b, 0x91)) // an array of 1
+	return r.body.MarshalMsg(b)
 }
 
 // UnmarshalMsg implements msgp.Unmarshaler.
 func (r *Response) UnmarshalMsg(b []byte) ([]byte, error) {
 	n, b, err := msgp.ReadArrayHeaderBytes(b)
-	switch {
-	case err != nil:
-		return b, err
-	case n == 1:
-		return nil, decodeBody(b, r.body, r.check)
-	case n != 4:
-		return b, msgp.ArrayError{Wanted: 4, Got: n}
+	if r.answers != nil {
+		if err != nil {
+			n = 0 // take says so
+		}
+		return nil, r.answers.take(n, b)
 	}
-	r.err, err = readError(b, r.known)
-	return nil, err
+	if err != nil {
+		return b, err
+	}
+	return nil, r.decode(n, b)
+}
+
+// decode decodes it, behind the header of its array of n and the number.
+func (r *Response) decode(n uint32, b []byte) (err error) {
+	switch n {
+	case 1:
+		return decodeBody(b, r.body, r.check)
+	case 4:
+		r.err, err = readError(b, r.known)
+		return err
+	}
+	return msgp.ArrayError{Wanted: 4, Got: n}
 }
 
 // Carry implements engine.Carrier.
 func (r *Response) Carry(c *engine.Cargo) error {
-	if r.err != nil {
+	if r.err != nil || r.answers != nil {
 		return nil
 	}
 	return r.body.Carry(c)

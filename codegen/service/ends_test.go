@@ -314,3 +314,32 @@ func TestBothSidesServe(t *testing.T) {
 		served.Wait()
 	})
 }
+
+// Callers share one channel for their answers, and one of them reads for all: any of them may give up at any time.
+func TestCallersThatGiveUpDisturbNobody(t *testing.T) {
+	both(t, func(t *testing.T, url string) {
+		w, ctx := start(t, url, nil), watchdog(t)
+		var all sync.WaitGroup
+		for k := range uint64(6) {
+			all.Go(func() {
+				for i := range uint64(60) {
+					id := k<<32 | i
+					f, err := w.Value(ctx, shop.Order{ID: id})
+					check(t, err)
+					equal(t, f.ID, id+2)
+				}
+			})
+			all.Go(func() {
+				for i := range 60 {
+					call, cancel := context.WithTimeout(ctx, time.Duration(i%4)*100*time.Microsecond)
+					if err := w.Wait(call); !errors.Is(err, context.DeadlineExceeded) {
+						t.Error(err)
+					}
+					cancel()
+				}
+			})
+		}
+		all.Wait()
+		check(t, w.Touch(ctx))
+	})
+}

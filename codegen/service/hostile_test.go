@@ -2,7 +2,9 @@ package service_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -18,11 +20,16 @@ type forged struct {
 	before []byte
 	reply  engine.Sender[answer]
 	after  []byte
+	whole  bool // nothing stands between them
+	none   bool // the reply is nil
 }
 
 func (f *forged) Msgsize() int { return len(f.before) + f.reply.Msgsize() + len(f.after) }
 
 func (f *forged) MarshalMsg(b []byte) ([]byte, error) {
+	if f.whole {
+		return append(b, f.before...), nil
+	}
 	b, err := f.reply.MarshalMsg(append(b, f.before...))
 	return append(b, f.after...), err
 }
@@ -160,6 +167,75 @@ func TestABindingThatIsWrongEndsItsChannelOnly(t *testing.T) {
 	}
 }
 
+// numberedAsk is a request whose answer is to come by a number, or by what else stands in its place.
+func numberedAsk(slot, method uint32, number any, args any) *forged {
+	return &forged{before: append(append(head(slot, method), pack(number)...), pack(args)...), whole: true}
+}
+
+func TestWhatIsWrongWithNumbersEndsItsChannelOnly(t *testing.T) {
+	for name, requests := range map[string][]*forged{
+		"no channel for answers": {numberedAsk(1, 0, 7, []any{})},
+		"for a binding":          {numberedAsk(0, 0, 7, []any{2, "Shop", []any{"Touch"}})},
+		"answers on nothing":     {{before: head(0, 2), after: pack([]any{}), none: true}},
+		"answers twice":          {{before: head(0, 2), after: pack([]any{})}, {before: head(0, 2), after: pack([]any{})}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			both(t, func(t *testing.T, url string) {
+				w, ctx := start(t, url, nil), watchdog(t)
+				to, err := engine.Open[forged](ctx, w.client, rpc.ChannelName)
+				check(t, err)
+				check(t, to.Send(ctx, bind(1, "Shop", "Touch")))
+				for _, q := range requests {
+					var in engine.Receiver[answer]
+					if !q.whole && !q.none {
+						in, q.reply = engine.Pipe[answer]()
+						defer in.Close()
+					}
+					check(t, to.Send(ctx, q))
+				}
+				over, cancel := to.Context(ctx)
+				defer cancel()
+				for over.Err() == nil { // whoever waits sees it
+					check(t, w.Touch(ctx))
+				}
+				check(t, w.Touch(ctx))
+			})
+		})
+	}
+}
+
+func TestNumbersThatAreWrongAreOfNoConsequence(t *testing.T) {
+	both(t, func(t *testing.T, url string) {
+		w, ctx := start(t, url, nil), watchdog(t)
+		to, err := engine.Open[forged](ctx, w.client, rpc.ChannelName)
+		check(t, err)
+		check(t, to.Send(ctx, bind(1, "Shop", "Touch", "Wait")))
+		in, out := engine.Pipe[answer]()
+		check(t, to.Send(ctx, &forged{before: head(0, 2), after: pack([]any{}), reply: out}))
+		defer in.Close()
+		for _, q := range []*forged{
+			numberedAsk(0, 3, nil, []any{99}),         // nobody has called
+			numberedAsk(0, 3, nil, []any{"x"}),        // no number
+			numberedAsk(1, 0, 0, []any{}),             // which no call has
+			numberedAsk(1, 0, []any{1}, []any{}),      // without its deadline
+			numberedAsk(1, 0, []any{1, -5}, []any{}),  // before its beginning
+			numberedAsk(1, 0, uint64(1)<<40, []any{}), // too large
+			numberedAsk(1, 1, 5, []any{}),             // waits
+			numberedAsk(1, 1, 5, []any{}),             // and once more, by the same number
+		} {
+			check(t, to.Send(ctx, q))
+		}
+		<-w.store.waiting
+		<-w.store.waiting
+		check(t, to.Send(ctx, numberedAsk(0, 3, nil, []any{5})))
+		wantErr(t, <-w.store.ended, engine.ErrCanceled)
+		check(t, to.Send(ctx, numberedAsk(1, 0, []any{6, 1 << 40}, []any{}))) // fine
+		var a answer
+		check(t, in.Receive(ctx, &a))
+		equal(t, fmt.Sprintf("%x", a.b), "920690") // [6, []]
+	})
+}
+
 func TestBindingsAreBounded(t *testing.T) {
 	w, ctx := start(t, urls(t)["inmem"], nil), watchdog(t)
 	to, err := engine.Open[forged](ctx, w.client, rpc.ChannelName)
@@ -198,18 +274,13 @@ func TestAHostileResponseIsAnError(t *testing.T) {
 			both(t, func(t *testing.T, url string) {
 				client, server := pair(t, url, engine.Config{})
 				ctx := watchdog(t)
-				go func() {
-					in, err := engine.Accept[rawAsk](ctx, server, rpc.ChannelName)
-					for err == nil {
-						var q rawAsk
-						if err = in.Receive(ctx, &q); err == nil && q.reply != (engine.Sender[answer]{}) {
-							err = q.reply.Send(ctx, &answer{b})
-						}
-					}
-				}()
+				go answerAll(ctx, server, b)
 				c := shop.NewShopClient(client)
 				for range 2 {
 					if _, err := c.Value(ctx, shop.Order{}); err == nil || errors.Is(err, ctx.Err()) && ctx.Err() != nil {
+						t.Fatal(err)
+					}
+					if _, err := c.Watch(ctx, 1); err == nil || errors.Is(err, ctx.Err()) && ctx.Err() != nil {
 						t.Fatal(err)
 					}
 				}
@@ -218,8 +289,45 @@ func TestAHostileResponseIsAnError(t *testing.T) {
 	}
 }
 
+// answerAll answers all requests on all channels with the same bytes.
+func answerAll(ctx context.Context, server *engine.Session, b []byte) {
+	for {
+		in, err := engine.Accept[rawAsk](ctx, server, rpc.ChannelName)
+		if err != nil {
+			return
+		}
+		var answers engine.Sender[answer] // to calls that have a number
+		for err == nil {
+			var q rawAsk
+			err = in.Receive(ctx, &q)
+			switch {
+			case err != nil:
+			case q.number != 0:
+				err = answers.Send(ctx, &answer{numbered(q.number, b)})
+			case q.reply == (engine.Sender[answer]{}):
+			case answers == (engine.Sender[answer]{}):
+				answers = q.reply
+			default:
+				err = q.reply.Send(ctx, &answer{b})
+			}
+		}
+	}
+}
+
+// numbered returns a response with a number in front, if it is an array.
+func numbered(number uint32, b []byte) []byte {
+	n, rest, err := msgp.ReadArrayHeaderBytes(b)
+	if err != nil {
+		return b
+	}
+	return append(msgp.AppendUint32(msgp.AppendArrayHeader(nil, n+1), number), rest...)
+}
+
 // A rawAsk is a request of which nothing but the reply is looked at.
-type rawAsk struct{ reply engine.Sender[answer] }
+type rawAsk struct {
+	reply  engine.Sender[answer]
+	number uint32
+}
 
 func (q *rawAsk) Msgsize() int                        { return 0 }
 func (q *rawAsk) MarshalMsg(b []byte) ([]byte, error) { return b, errors.ErrUnsupported }
@@ -232,7 +340,12 @@ func (q *rawAsk) UnmarshalMsg(b []byte) ([]byte, error) {
 			b, err = msgp.Skip(b)
 		}
 	}
-	if err == nil {
+	if msgp.NextType(b) == msgp.ArrayType { // beside a deadline
+		_, b, err = msgp.ReadArrayHeaderBytes(b)
+	}
+	if t := msgp.NextType(b); err == nil && (t == msgp.UintType || t == msgp.IntType) {
+		q.number, _, err = msgp.ReadUint32Bytes(b)
+	} else if err == nil {
 		_, err = q.reply.UnmarshalMsg(b)
 	}
 	return nil, err

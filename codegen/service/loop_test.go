@@ -49,7 +49,7 @@ func onLoop(t *testing.T, f func(t *testing.T, c *shop.ShopClient, impl *looped,
 			fdtest.Snapshot(t)
 			impl := &looped{store: newStore()}
 			w := &world{store: impl.store, log: &logbook{}}
-			w.client = handled(t, url, &engine.Config{Logger: slog.New(slog.NewTextHandler(w.log, nil))}, func(ln *engine.Listener) {
+			w.client, _ = handled(t, url, &engine.Config{Logger: slog.New(slog.NewTextHandler(w.log, nil))}, func(ln *engine.Listener) {
 				check(t, rpc.Handle(ln, nil, shop.ShopService(impl)))
 				check(t, engine.Handle(ln, "where", func(_ context.Context, o *shop.Order) error {
 					impl.touched.Store(goid.Self())
@@ -63,13 +63,13 @@ func onLoop(t *testing.T, f func(t *testing.T, c *shop.ShopClient, impl *looped,
 	}
 }
 
-// handled returns a session with a listener that has handlers.
-func handled(t testing.TB, url string, cfg *engine.Config, register func(ln *engine.Listener)) *engine.Session {
+// handled returns a session with a listener that has handlers, and their engine.
+func handled(t testing.TB, url string, cfg *engine.Config, register func(ln *engine.Listener)) (*engine.Session, *engine.Engine) {
 	t.Helper()
 	ctx := watchdog(t)
 	eng, err := engine.New(*cfg)
 	check(t, err)
-	t.Cleanup(func() { check(t, eng.Shutdown(watchdog(t))) })
+	t.Cleanup(func() { _ = eng.Shutdown(watchdog(t)) })
 	ln, err := transports.Listen(ctx, url, &transports.Options{Engine: eng})
 	check(t, err)
 	t.Cleanup(func() { _ = ln.Close() })
@@ -80,7 +80,7 @@ func handled(t testing.TB, url string, cfg *engine.Config, register func(ln *eng
 	client, err := transports.Dial(ctx, url, &transports.Options{Engine: eng})
 	check(t, err)
 	t.Cleanup(func() { _ = client.Close() })
-	return client
+	return client, eng
 }
 
 func TestInlineMethodsRunOnTheLoopAndOthersOnGoroutines(t *testing.T) {

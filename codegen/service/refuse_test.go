@@ -101,7 +101,7 @@ func TestEmbeddedMethodsKeepTheirDirectives(t *testing.T) {
 	code, err := os.ReadFile(filepath.Join(dir, "corechan_services_gen.go"))
 	check(t, err)
 	for _, want := range []string{
-		`{Name: "M", Memory:`, `{Name: "Ping", Oneway: true, Memory:`, `{Name: "Pong", Inline: true, Memory:`, `{"name":"Ping","doc":"Ping pings.","oneway":true,`,
+		`{Name: "M", Plain: true, Memory:`, `{Name: "Ping", Oneway: true, Memory:`, `{Name: "Pong", Inline: true, Plain: true, Memory:`, `{"name":"Ping","doc":"Ping pings.","oneway":true,`,
 	} {
 		if !strings.Contains(string(code), want) {
 			t.Errorf("%s is not in the code", want)

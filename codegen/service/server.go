@@ -22,7 +22,7 @@ func (w *world) server(s *service) {
 		for _, f := range []struct {
 			name string
 			set  bool
-		}{{"Oneway", m.oneway}, {"Inline", m.inline}, {"Check", w.announce(m.params)}, {"CheckResults", w.announce(m.results)}} {
+		}{{"Oneway", m.oneway}, {"Inline", m.inline}, {"Plain", !m.oneway && !w.carryAny(m.params) && !w.carryAny(m.results)}, {"Check", w.announce(m.params)}, {"CheckResults", w.announce(m.results)}} {
 			if f.set {
 				flags += ", " + f.name + ": true"
 			}
@@ -37,6 +37,10 @@ func (w *world) server(s *service) {
 	for _, m := range s.methods {
 		w.handling(s, m)
 	}
+}
+
+func (w *world) carryAny(values []*value) bool {
+	return slices.ContainsFunc(values, func(v *value) bool { return w.carries(v.t) })
 }
 
 func (w *world) announce(values []*value) bool {

@@ -205,7 +205,7 @@ func WorkerService(impl Worker) rpc.Service { return rpc.Service{Desc: &rpcWorke
 var rpcWorkerDesc = rpc.Desc{
 	Name: "Worker",
 	Methods: []rpc.Method{
-		{Name: "Do", Memory: &rpcWorkerDoHandlings},
+		{Name: "Do", Plain: true, Memory: &rpcWorkerDoHandlings},
 	},
 	Description: `{"name":"Worker","doc":"A Worker does jobs.","methods":[{"name":"Do","doc":"Do returns the checksum of a file. If it fails, another worker would fail too.","args":[{"name":"path","type":{"kind":"string"}}],"results":[{"name":"Sum","type":{"kind":"string"}}]}]}`,
 }

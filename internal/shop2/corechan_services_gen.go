@@ -181,14 +181,14 @@ func ShopService(impl Shop) rpc.Service { return rpc.Service{Desc: &rpcShopDesc,
 var rpcShopDesc = rpc.Desc{
 	Name: "Shop",
 	Methods: []rpc.Method{
-		{Name: "Again", Memory: &rpcShopAgainHandlings},
+		{Name: "Again", Plain: true, Memory: &rpcShopAgainHandlings},
 		{Name: "Count", Memory: &rpcShopCountHandlings},
 		{Name: "Digest", Memory: &rpcShopDigestHandlings},
-		{Name: "Fail", Memory: &rpcShopFailHandlings},
-		{Name: "Sides", Check: true, Memory: &rpcShopSidesHandlings},
-		{Name: "Sum", Memory: &rpcShopSumHandlings},
+		{Name: "Fail", Plain: true, Memory: &rpcShopFailHandlings},
+		{Name: "Sides", Plain: true, Check: true, Memory: &rpcShopSidesHandlings},
+		{Name: "Sum", Plain: true, Memory: &rpcShopSumHandlings},
 		{Name: "Tell", Memory: &rpcShopTellHandlings},
-		{Name: "Value", Check: true, Memory: &rpcShopValueHandlings},
+		{Name: "Value", Plain: true, Check: true, Memory: &rpcShopValueHandlings},
 		{Name: "Writer", Memory: &rpcShopWriterHandlings},
 	},
 	Errors:      rpcErrors,
@@ -1161,7 +1161,7 @@ func auditorService(impl auditor) rpc.Service { return rpc.Service{Desc: &rpcAud
 var rpcAuditorDesc = rpc.Desc{
 	Name: "shop2.auditor",
 	Methods: []rpc.Method{
-		{Name: "Audit", Memory: &rpcAuditorAuditHandlings},
+		{Name: "Audit", Plain: true, Memory: &rpcAuditorAuditHandlings},
 	},
 	Errors:      rpcErrors,
 	Description: `{"name":"shop2.auditor","doc":"An auditor is not exported, and neither is what is generated for it.","methods":[{"name":"Audit","args":[{"name":"text","type":{"kind":"string"}}],"results":[]}]}`,

@@ -30,7 +30,7 @@ const (
 	MinInterval  = 100 * time.Millisecond
 	MaxInterval  = time.Minute
 	MaxKept      = 7200     // samples
-	MaxKeptBytes = 32 << 20 // of samples, encoded
+	MaxKeptBytes = 64 << 20 // of samples, encoded
 	MaxViewers   = 16
 )
 
@@ -118,7 +118,7 @@ type Dash struct {
 }
 
 // A taker takes samples; errors are told in them.
-type taker func() (take func(grain uint64) *Sample, err error)
+type taker func() (take func(grain) *Sample, err error)
 
 // New begins to take samples. The caller owns the Dash and calls Close.
 func New(c Config) (*Dash, error) {

@@ -27,7 +27,7 @@
 // # What it holds
 //
 // One goroutine takes a sample at each interval, and encodes it once. What is kept of them is bounded by number and by bytes
-// ([Config.Keep], MaxKeptBytes). A viewer has no queue: it has a place in what is kept, which moves on as its page takes more. So one that reads
+// ([Config].Keep, MaxKeptBytes). A viewer has no queue: it has a place in what is kept, which moves on as its page takes more. So one that reads
 // slowly misses what has gone meanwhile, which its page shows as a gap, and one that takes nothing for 10 s is dropped, with its
 // address in the log and in what others see.
 //

@@ -104,7 +104,7 @@ func (g *guard) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if g.token != "" && !g.is(strings.TrimSpace(r.PostForm.Get("token"))) {
-		http.Redirect(w, r, "login.html?wrong", http.StatusSeeOther)
+		http.Redirect(w, r, "login.html#wrong", http.StatusSeeOther)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{

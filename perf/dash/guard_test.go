@@ -103,7 +103,7 @@ func TestTheTokenIsAskedForInAFormAndBecomesACookie(t *testing.T) {
 	}
 	wrong := must(client.PostForm(srv.URL+"/login", url.Values{"token": {"wrong"}}))
 	_ = wrong.Body.Close()
-	if wrong.Request.URL.String() != srv.URL+"/login.html?wrong" {
+	if wrong.Request.URL.String() != srv.URL+"/login.html#wrong" {
 		t.Error(wrong.Request.URL)
 	}
 	if code, body := page(client.PostForm(srv.URL+"/login", url.Values{"token": {testToken + "\n"}})); code != 200 || !strings.Contains(body, "main.js") {

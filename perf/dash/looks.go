@@ -201,13 +201,7 @@ func durations(from engine.Durations) *Histogram {
 		h.Count = safe(h.Count + n)
 		h.Max = max(h.Max, high)
 		sum += float64(high) * float64(n)
-		bucket := bucketBelow(uint64(high))
-		switch last := len(h.Buckets) - 2; {
-		case last < 0 || h.Buckets[last] < bucket:
-			h.Buckets = append(h.Buckets, bucket, n)
-		default: // another process says it, and need not say it in order
-			h.Buckets[last+1] = safe(h.Buckets[last+1] + n)
-		}
+		h.add(bucketBelow(uint64(high)), n) // another process says it, and need not say it in order
 	}
 	h.Sum = time.Duration(min(sum, mostSafe))
 	return h

@@ -43,8 +43,8 @@ func startDash(t *testing.T, c Config, take taker) *Dash {
 		c.Interval, c.Keep = never, 15*time.Minute
 	}
 	if take == nil {
-		take = func() (func(uint64) *Sample, error) {
-			return func(uint64) *Sample { return &Sample{Kind: "sample", Time: time.Now().UnixMilli(), Cores: []Core{}} }, nil
+		take = func() (func(grain) *Sample, error) {
+			return func(grain) *Sample { return &Sample{Kind: "sample", Time: time.Now().UnixMilli(), Cores: []Core{}} }, nil
 		}
 	}
 	d := must(start(c, []probe.Status{{Group: probe.RunQueue, State: probe.Failed, Why: "needs a miracle"}}, take))
@@ -133,8 +133,8 @@ func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, 
 var errTest = errors.New("the probe is out of order")
 
 func padded(n int) taker {
-	return func() (func(uint64) *Sample, error) {
-		return func(uint64) *Sample {
+	return func() (func(grain) *Sample, error) {
+		return func(grain) *Sample {
 			return &Sample{Kind: "sample", Cores: []Core{}, Trouble: []string{strings.Repeat("x", n), fmt.Sprint(n)}}
 		}, nil
 	}

@@ -7,14 +7,14 @@ import (
 	"github.com/corechan/corechan/perf/probe"
 )
 
-// reduce makes what is shown of what was counted in an interval. grain is how coarse its histograms are.
-func reduce(d *probe.Snapshot, polled []polled, grain uint64) *Sample {
+// reduce makes what is shown of what was counted in an interval.
+func reduce(d *probe.Snapshot, polled []polled, g grain) *Sample {
 	s := &Sample{Kind: "sample", Time: d.Time.UnixMilli(), Span: d.Span, Cores: make([]Core, 0, len(d.Cores)), Ended: d.Ended}
 	for i := range d.Cores {
-		c := reduceCore(&d.Cores[i], grain)
+		c := reduceCore(&d.Cores[i], g)
 		for at := range polled {
 			if p := &polled[at]; p.core == c.ID {
-				c.Gaps = histogram(&p.gaps, grain)
+				c.Gaps = histogram(&p.gaps, g)
 				if p.known != nil {
 					c.Unexplained = new(probe.Unexplained(&p.gaps, p.known))
 				}
@@ -23,24 +23,24 @@ func reduce(d *probe.Snapshot, polled []polled, grain uint64) *Sample {
 		s.Cores = append(s.Cores, c)
 	}
 	if d.Runtime != nil {
-		s.SchedulerLatency = histogram(&d.Runtime.SchedulerLatency, grain)
-		s.GCPauses = histogram(&d.Runtime.GCPauses, grain)
+		s.SchedulerLatency = histogram(&d.Runtime.SchedulerLatency, g)
+		s.GCPauses = histogram(&d.Runtime.GCPauses, g)
 	}
 	return s
 }
 
-func reduceCore(from *probe.Core, grain uint64) Core {
+func reduceCore(from *probe.Core, g grain) Core {
 	c := Core{ID: from.ID}
 	if q := from.RunQueue; q != nil {
 		c.Waits = map[string]*Histogram{
-			"doorbell": histogram(&q.Doorbell, grain), "woken": histogram(&q.Woken, grain),
-			"preempted": histogram(&q.Preempted, grain), "stopped": histogram(&q.Stopped, grain),
+			"doorbell": histogram(&q.Doorbell, g), "woken": histogram(&q.Woken, g),
+			"preempted": histogram(&q.Preempted, g), "stopped": histogram(&q.Stopped, g),
 		}
 	}
 	if s := from.Stolen; s != nil {
 		c.Stolen, c.Outside = make(map[probe.Source]*Histogram), new(s.Outside)
 		for i, source := range probe.Sources() {
-			if h := histogram(&s.BySource[i], grain); h.Count > 0 {
+			if h := histogram(&s.BySource[i], g); h.Count > 0 {
 				c.Stolen[source] = h
 			}
 		}
@@ -58,10 +58,10 @@ func reduceCore(from *probe.Core, grain uint64) Core {
 		c.By = reducePreemptors(p.By)
 	}
 	if from.Syscalls != nil {
-		c.Syscalls = histogram(&from.Syscalls.All, grain)
+		c.Syscalls = histogram(&from.Syscalls.All, g)
 	}
 	if from.TCP != nil {
-		c.RTT = histogram(&from.TCP.RTT, grain)
+		c.RTT = histogram(&from.TCP.RTT, g)
 	}
 	return c
 }

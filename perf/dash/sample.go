@@ -90,47 +90,58 @@ type Preemptor struct {
 	Time  time.Duration `json:"ns"`
 }
 
-// Histogram is a probe.Histogram with the buckets that are not empty: the number of a bucket, which package probe's documentation has,
-// and its count, in turn.
+// Histogram is a probe.Histogram with the buckets that are not empty: in turn how far behind the bucket before it is, and its count. The
+// first one's is its number, which package probe's documentation has.
 type Histogram struct {
 	Count   uint64        `json:"n"`
 	Sum     time.Duration `json:"sum"`
 	Max     time.Duration `json:"max"`
 	Buckets []uint64      `json:"b"`
+
+	last uint64 // the bucket that the last pair is for
 }
 
-// fine and coarse are how many buckets, of those that are 1/32 of their values wide, are made one.
+// add counts n in a bucket: not in one before the last.
+func (h *Histogram) add(bucket, n uint64) {
+	if at := len(h.Buckets) - 1; at > 0 && bucket <= h.last {
+		h.Buckets[at] = safe(h.Buckets[at] + n)
+		return
+	}
+	h.Buckets = append(h.Buckets, bucket-h.last, n)
+	h.last = bucket
+}
+
+// grain is how many of package probe's buckets, which are 1/32 of their values wide, are made one. A percentile is then off by less than
+// so many times 1/32: by 1/21 where it is fine.
+type grain uint64
+
 const (
-	fine     = 1
-	coarsest = 32
+	fine     grain = 2
+	coarse   grain = 8  // to keep samples for as long as was asked for
+	coarsest grain = 32 // to tell of a sample at all
 )
 
-func histogram(h *probe.Histogram, grain uint64) *Histogram {
+func histogram(h *probe.Histogram, g grain) *Histogram {
 	out := &Histogram{Sum: h.Sum(), Max: h.Max(), Buckets: []uint64{}}
 	for high, n := range h.Buckets {
 		out.Count += n
-		bucket := bucketBelow(uint64(high)) / grain * grain
-		if last := len(out.Buckets) - 2; last >= 0 && out.Buckets[last] == bucket {
-			out.Buckets[last+1] += n
-			continue
-		}
-		out.Buckets = append(out.Buckets, bucket, n)
+		out.add(bucketBelow(uint64(high))/uint64(g)*uint64(g)+uint64(g)/2, n) // one in their middle
 	}
 	return out
 }
 
-// sampleSize is the largest message: a sample of more is told with coarser histograms.
+// sampleSize is the largest message.
 const sampleSize = 512 << 10
 
-// encode encodes a sample into at most sampleSize bytes. take makes it with histograms of a grain.
-func encode(take func(grain uint64) *Sample) ([]byte, error) {
+// encode encodes a sample into at most sampleSize bytes, and if it can into those that it should take, by making its histograms coarser.
+func encode(take func(grain) *Sample, should int) ([]byte, error) {
 	var b []byte
-	for grain := uint64(fine); grain <= coarsest; grain *= 4 {
+	for g := fine; g <= coarsest; g *= 2 {
 		var err error
-		if b, err = json.Marshal(take(grain)); err != nil {
+		if b, err = json.Marshal(take(g)); err != nil {
 			return nil, err
 		}
-		if len(b) <= sampleSize {
+		if len(b) <= min(should, sampleSize) || g >= coarse && len(b) <= sampleSize {
 			return b, nil
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // fromProbe takes samples of a Probe: of what came since the one before.
 func fromProbe(c *Config, before *probe.Snapshot) taker {
 	ask := poll(c.Pollers)
-	return func() (func(uint64) *Sample, error) {
+	return func() (func(grain) *Sample, error) {
 		polled := ask()
 		after, err := c.Probe.Snapshot()
 		if err != nil {
@@ -24,8 +24,8 @@ func fromProbe(c *Config, before *probe.Snapshot) taker {
 				lost[s.Group] = s.Lost
 			}
 		}
-		return func(grain uint64) *Sample {
-			s := reduce(d, polled, grain)
+		return func(g grain) *Sample {
+			s := reduce(d, polled, g)
 			s.Lost = lost
 			return s
 		}, nil
@@ -51,13 +51,13 @@ func (d *Dash) sampleOnce() {
 	look, trouble := d.looker.take()
 	if err == nil {
 		var b []byte
-		b, err = encode(func(grain uint64) *Sample {
-			s := d.number(take(grain))
+		b, err = encode(func(g grain) *Sample {
+			s := d.number(take(g))
 			if s.Look = look; trouble != nil {
 				s.Trouble = append(s.Trouble, trouble.Error())
 			}
 			return s
-		})
+		}, MaxKeptBytes/d.history.most)
 		if err == nil {
 			d.history.add(b)
 			return

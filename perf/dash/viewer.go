@@ -112,6 +112,11 @@ func (d *Dash) view(_ context.Context, s *engine.Session) {
 
 // feed sends until something fails.
 func (d *Dash) feed(ctx context.Context, s *engine.Session, r *http.Request) error {
+	var seq uint64
+	if q := r.URL.Query(); q.Get("run") == d.about.Run {
+		seq, _ = strconv.ParseUint(q.Get("after"), 10, 63)
+		seq = min(seq, d.history.next()-1)
+	}
 	to, err := engine.Open[json.RawMessage](ctx, s, ChannelName)
 	if err != nil {
 		return err
@@ -122,11 +127,6 @@ func (d *Dash) feed(ctx context.Context, s *engine.Session, r *http.Request) err
 	}
 	if err := d.send(ctx, to, about); err != nil {
 		return err
-	}
-	var seq uint64
-	if q := r.URL.Query(); q.Get("run") == d.about.Run {
-		seq, _ = strconv.ParseUint(q.Get("after"), 10, 63)
-		seq = min(seq, d.history.next()-1)
 	}
 	for {
 		b, at, more := d.history.after(seq)

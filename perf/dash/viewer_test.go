@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/corechan/corechan/engine"
+	"github.com/corechan/corechan/engine/watch"
+	"github.com/corechan/corechan/fd/fdtest"
 	"github.com/corechan/corechan/perf/probe"
 )
 
@@ -139,9 +141,28 @@ func TestTheEndOfADashTellsItsViewers(t *testing.T) {
 	}
 }
 
+func TestADashLeavesNothingBehind(t *testing.T) {
+	fdtest.Snapshot(t)
+	p := must(probe.Start(probe.Config{Groups: []probe.Group{probe.Steal}}))
+	w := watch.New()
+	d := must(New(Config{Probe: p, Watcher: w, Interval: MinInterval}))
+	srv := serve(t, d)
+	s := must(dial(t, srv, "", nil))
+	from := accept(t, s)
+	receive[About](t, from)
+	receive[Sample](t, from)
+	for _, end := range []func() error{d.Close, w.Close, p.Close} { // the session is still open
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	}
+	_ = s.Close()
+	srv.Client().CloseIdleConnections()
+}
+
 func TestASampleThatCannotBeTakenSaysWhy(t *testing.T) {
 	var log logged
-	d := startDash(t, Config{Logger: log.logger()}, func() (func(uint64) *Sample, error) { return nil, errTest })
+	d := startDash(t, Config{Logger: log.logger()}, func() (func(grain) *Sample, error) { return nil, errTest })
 	d.sampleOnce()
 	s := must(dial(t, serve(t, d), "", nil))
 	defer s.Close()

@@ -127,6 +127,22 @@ var ofLoop = []struct {
 		func(l *engine.LoopSnapshot) float64 { return float64(l.Load) },
 	},
 	{
+		define("corechan_loop_sessions", gauge, "Links of sessions and lanes that loops read.", rowLoops, "Sessions served", "short", labelCore),
+		func(l *engine.LoopSnapshot) float64 { return float64(l.Sessions) },
+	},
+	{
+		define("corechan_loop_frames_received_total", counter, "Frames that sessions on loops received.", rowLoops, "Frames received", "ops", labelCore),
+		func(l *engine.LoopSnapshot) float64 { return float64(l.Passed.FramesReceived) },
+	},
+	{
+		define("corechan_loop_frames_sent_total", counter, "Frames that sessions on loops sent.", rowLoops, "Frames sent", "ops", labelCore),
+		func(l *engine.LoopSnapshot) float64 { return float64(l.Passed.FramesSent) },
+	},
+	{
+		define("corechan_loop_receive_queue_bytes", gauge, "Bytes in rings that loops have not read yet.", rowLoops, "Waiting to be read", "bytes", labelCore),
+		func(l *engine.LoopSnapshot) float64 { return float64(l.Queues.ReceiveQueue) },
+	},
+	{
 		define("corechan_loop_items_total", counter, "Items that loops took from memory.", rowLoops, "Items", "ops", labelCore),
 		func(l *engine.LoopSnapshot) float64 { return float64(l.PollerItems) },
 	},

@@ -93,6 +93,46 @@ func testATCPConnectionArrives(t *T) {
 	})
 }
 
+// testATCPConnectionThatBreaksIsNotTakenForComplete breaks it at either side of the session.
+func testATCPConnectionThatBreaksIsNotTakenForComplete(t *T) {
+	l := t.connect()
+	for _, here := range []bool{true, false} {
+		onTCP(t, func(given, near *net.TCPConn) {
+			got := give[net.Conn](t, l.A, l.B, given)
+			defer got.Close()
+			if t.tr.Descriptors {
+				t.check(given.Close())
+			}
+			_, err := io.WriteString(near, "some")
+			t.check(err)
+			_, err = io.ReadFull(got, make([]byte, 4))
+			t.check(err)
+			var reader io.Reader = got
+			if here {
+				t.check(near.SetLinger(0))
+				t.check(near.Close())
+			} else {
+				breakOff(t, got)
+				reader = near
+			}
+			if rest, err := io.ReadAll(reader); err == nil || len(rest) != 0 {
+				t.Errorf("broken at its own side: %t; read %q, %v", here, rest, err)
+			}
+		})
+	}
+}
+
+// breakOff ends a connection as one that has failed.
+func breakOff(t *T, c net.Conn) {
+	t.Helper()
+	if tcp, ok := c.(*net.TCPConn); ok {
+		t.check(tcp.SetLinger(0))
+		t.check(tcp.Close())
+		return
+	}
+	t.check(c.(*engine.StreamConn).StreamWriter.CloseWithError(errors.New("broken")))
+}
+
 // exchange talks over a connection both ways, and closes one half after the other.
 func exchange(t *T, got net.Conn, near halfCloser) {
 	t.Helper()

@@ -172,6 +172,7 @@ func groups() []group {
 			testAFileWrittenThereIsWrittenHere,
 			testAPipeArrives,
 			testATCPConnectionArrives,
+			testATCPConnectionThatBreaksIsNotTakenForComplete,
 			testAUnixConnectionArrives,
 			testAUDPSocketArrives,
 			testAListenerArrives,

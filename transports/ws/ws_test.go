@@ -51,6 +51,31 @@ func TestPingsAreSentAndAnswered(t *testing.T) {
 	<-over
 }
 
+// TestABrowserThatGoesAwayEndsInOrder: its close frame has another status than a program's.
+func TestABrowserThatGoesAwayEndsInOrder(t *testing.T) {
+	ctx := context.Background()
+	for status, want := range map[websocket.StatusCode]bool{
+		websocket.StatusNormalClosure: true, websocket.StatusGoingAway: true, websocket.StatusProtocolError: false,
+	} {
+		ln := must(ws.Listen(ctx, "ws://127.0.0.1:0/", nil))
+		c, _, err := websocket.Dial(ctx, ln.Addr(), &websocket.DialOptions{Subprotocols: []string{ws.Subprotocol}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := websocket.NetConn(ctx, c, websocket.MessageBinary)
+		if _, err := hello.Greet(n, hello.Hello{Announced: engine.Announced{Window: 4096, MaxMessage: 4096}}, true, nil); err != nil {
+			t.Fatal(err)
+		}
+		s := must(ln.Accept(ctx))
+		_ = c.Close(status, "")
+		if _, err := engine.Accept[any](ctx, s, "x"); !errors.Is(err, engine.ErrPeerGone) || strings.Contains(err.Error(), "status") == want {
+			t.Errorf("%v: %v", status, err)
+		}
+		_ = s.Close()
+		_ = ln.Close()
+	}
+}
+
 // TestTextIsRefused: a session's messages are binary.
 func TestTextIsRefused(t *testing.T) {
 	ctx := context.Background()

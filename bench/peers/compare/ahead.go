@@ -39,6 +39,20 @@ func behindLines(all []Behind) (lines []string) {
 	return lines
 }
 
+// nowhere says why there is nothing that corechan is behind.
+func (r *Report) nowhere() string {
+	ours, others := false, false
+	for _, c := range r.Cases {
+		for _, row := range c.Rows {
+			ours, others = ours || row.Ours, others || !row.Ours
+		}
+	}
+	if !ours || !others {
+		return "Nothing was compared: this run has not both corechan and others."
+	}
+	return "Nowhere in this run."
+}
+
 // serviceKind is what stands for the services' round trips in a list of cases.
 const serviceKind peer.Kind = "service"
 

@@ -91,8 +91,12 @@ func TestTheWorstComesFirstInTableAndPage(t *testing.T) {
 
 func TestARunWithoutRivalsIsAheadNowhereBehind(t *testing.T) {
 	r := &Report{Cases: []CaseReport{{Rows: []Row{row("ours", "shm", true, 1, 1)}}}}
-	if all := NotAhead(r); len(all) != 0 {
-		t.Errorf("%+v", all)
+	if all := NotAhead(r); len(all) != 0 || !strings.Contains(r.nowhere(), "Nothing was compared") {
+		t.Errorf("%+v, %s", all, r.nowhere())
+	}
+	r.Cases[0].Rows = append(r.Cases[0].Rows, row("other", "shm", false, 9, 9))
+	if all := NotAhead(r); len(all) == 0 && r.nowhere() != "Nowhere in this run." {
+		t.Errorf("%s", r.nowhere())
 	}
 }
 

@@ -133,7 +133,6 @@ func needCores(t *testing.T) {
 func TestAllDoTheirWorkOrSayWhyNot(t *testing.T) {
 	needCores(t)
 	cases := []peer.Case{
-		{Kind: peer.Trip, Size: 64, Conns: 1, Inflight: 1},
 		{Kind: peer.Trip, Size: 1 << 20, Conns: 1, Inflight: 1},
 		{Kind: peer.Stream, Size: 64, Conns: 1, Inflight: 1},
 		{Kind: peer.Calls, Size: 4096, Conns: 1, Inflight: 64},

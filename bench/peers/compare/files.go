@@ -6,21 +6,26 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/corechan/corechan/bench/peers/peer"
 )
 
-// Files writes the report into a folder: compare.json, compare.md, and a picture for each case. It returns their names. Pictures of
-// an earlier report are removed, so that none is of another run than the others.
+// Files writes the report into a folder: compare.json, compare.md, and a picture for each case; of a disturbed run compare.noisy.json and so
+// on. It returns their names. Pictures of an earlier report are removed, so that none is of another run than the others.
 func Files(dir string, r *Report) (names []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
+	noisy := r.Disturbance.Disturbed()
 	old, err := filepath.Glob(filepath.Join(dir, "compare-*.svg"))
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range old {
+		if noisyName.MatchString(name) != noisy {
+			continue
+		}
 		if err := os.Remove(name); err != nil {
 			return nil, err
 		}
@@ -34,12 +39,12 @@ func Files(dir string, r *Report) (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := write("compare.json", append(b, '\n')); err != nil {
+	if err := write(fileName("compare", ".json", noisy), append(b, '\n')); err != nil {
 		return names, err
 	}
 	var md bytes.Buffer
 	markdown(&md, r)
-	if err := write("compare.md", md.Bytes()); err != nil {
+	if err := write(fileName("compare", ".md", noisy), md.Bytes()); err != nil {
 		return names, err
 	}
 	for i := range r.Cases {
@@ -51,14 +56,26 @@ func Files(dir string, r *Report) (names []string, err error) {
 		if err != nil {
 			return names, fmt.Errorf("draw %s: %w", c.Case, err)
 		}
-		if err := write(pictureName(c.Case), svg); err != nil {
+		if err := write(pictureName(c.Case, noisy), svg); err != nil {
 			return names, err
 		}
 	}
 	return names, nil
 }
 
-func pictureName(c peer.Case) string { return fmt.Sprintf("compare-%s-%d.svg", c.Kind, c.Size) }
+func pictureName(c peer.Case, noisy bool) string {
+	return fileName(fmt.Sprintf("compare-%s-%d", c.Kind, c.Size), ".svg", noisy)
+}
+
+// noisyName is what the names of files of a disturbed run are like: they do not take the place of those of a quiet one.
+var noisyName = regexp.MustCompile(`\.noisy\.[a-z]+$`)
+
+func fileName(name, extension string, noisy bool) string {
+	if noisy {
+		return name + ".noisy" + extension
+	}
+	return name + extension
+}
 
 // replace writes a file whole or not at all: a full disk leaves the one that was there.
 func replace(name string, content []byte) error {

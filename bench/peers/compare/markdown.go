@@ -9,9 +9,12 @@ import (
 // markdown writes the report as a page. What it says of how to read it is for a reader who has nothing else.
 func markdown(w io.Writer, r *Report) {
 	fmt.Fprintf(w, "# corechan and others\n\nWritten by `make compare`; commit %s, %s.\n", r.Commit, r.When.Format("2006-01-02 15:04 MST"))
+	if r.Disturbance.Disturbed() {
+		fmt.Fprintf(w, "\n**%s**\n", &r.Disturbance)
+	}
 	fmt.Fprintln(w, "\n## Where corechan is not ahead")
 	if len(r.NotAhead) == 0 {
-		fmt.Fprintln(w, "\nNowhere in this run.")
+		fmt.Fprintf(w, "\n%s\n", r.nowhere())
 	} else {
 		fmt.Fprintln(w, "\nIn brackets by which factor a rival's median is better, and in how many of the rounds it was.")
 		fmt.Fprintln(w)
@@ -28,7 +31,7 @@ machine's own limit before and after: a bare cache line there and back, or a bar
 that of both at the end, without programs: their own, and what they share. Every message is checked. How each is used stands at the end.
 `)
 	for i := range r.Cases {
-		markdownCase(w, &r.Cases[i])
+		markdownCase(w, &r.Cases[i], r.Disturbance.Disturbed())
 	}
 	if r.Services != nil {
 		r.Services.markdown(w)
@@ -61,10 +64,10 @@ that of both at the end, without programs: their own, and what they share. Every
 // cell keeps a text within a cell of a table.
 func cell(s string) string { return "`" + strings.ReplaceAll(s, "|", `\|`) + "`" }
 
-func markdownCase(w io.Writer, c *CaseReport) {
+func markdownCase(w io.Writer, c *CaseReport, noisy bool) {
 	title := c.Case.String()
 	fmt.Fprintf(w, "\n## %s%s\n\nThe limit (%s): %s. ![%s](%s)\n\n", strings.ToUpper(title[:1]), title[1:], c.Limit.Name,
-		figure(c.Kind, c.Limit.Figure), title, pictureName(c.Case))
+		figure(c.Kind, c.Limit.Figure), title, pictureName(c.Case, noisy))
 	what, how := "per second", "of the limit"
 	if lowIsGood(c.Kind) {
 		what, how = "p50", "times the limit"

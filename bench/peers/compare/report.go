@@ -19,6 +19,7 @@ type Report struct {
 	NotMeasured []NotMeasured `json:"not_measured"`
 	Services    *Services     `json:"services,omitempty"`
 	Interrupted bool          `json:"interrupted,omitempty"`
+	Disturbance Disturbance   `json:"disturbance"`
 }
 
 // Described says what is compared, and how it is used.

@@ -30,7 +30,7 @@ type Options struct {
 
 // Run compares. When ctx ends, the report has the cases that were completed until then, and says so.
 func Run(ctx context.Context, o *Options) (*Report, error) {
-	begin := time.Now()
+	begin, before := time.Now(), watchMachine()
 	dir, err := os.MkdirTemp("", "corechan-peers-")
 	if err != nil {
 		return nil, err
@@ -71,6 +71,7 @@ func Run(ctx context.Context, o *Options) (*Report, error) {
 			r.NotMeasured = append(r.NotMeasured, r.Services.NotMeasured...)
 		}
 	}
+	r.Disturbance = before.since()
 	r.NotAhead = NotAhead(r)
 	r.Machine.LoadAfter = load()
 	r.Seconds = time.Since(begin).Round(time.Second).Seconds()

@@ -10,9 +10,12 @@ import (
 
 // Print writes the report for a terminal: where we are not ahead first.
 func Print(w io.Writer, r *Report) error {
+	if r.Disturbance.Disturbed() {
+		fmt.Fprintf(w, "%s\n\n", &r.Disturbance)
+	}
 	fmt.Fprintf(w, "Where corechan is not ahead (commit %s)\n", r.Commit)
 	if len(r.NotAhead) == 0 {
-		fmt.Fprintln(w, "  nowhere in this run")
+		fmt.Fprintf(w, "  %s\n", r.nowhere())
 	}
 	for _, l := range behindLines(r.NotAhead) {
 		fmt.Fprintf(w, "  %s\n", l)

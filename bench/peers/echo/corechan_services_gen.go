@@ -61,7 +61,7 @@ func EchoService(impl Echo) rpc.Service { return rpc.Service{Desc: &rpcEchoDesc,
 var rpcEchoDesc = rpc.Desc{
 	Name: "Echo",
 	Methods: []rpc.Method{
-		{Name: "Call", New: func() rpc.Handling { return new(rpcEchoCallHandling) }},
+		{Name: "Call", Memory: &rpcEchoCallHandlings},
 	},
 	Description: `{"name":"Echo","doc":"An Echo answers with what it was sent.","methods":[{"name":"Call","args":[{"name":"p","type":{"kind":"optional","elem":{"kind":"ref","name":"echo.Packet"}}}],"results":[{"name":"R0","type":{"kind":"optional","elem":{"kind":"ref","name":"echo.Packet"}}}]}],"types":{"echo.Packet":{"kind":"struct","fields":[{"name":"Body","type":{"kind":"bytes"}}]}}}`,
 }
@@ -71,6 +71,8 @@ type rpcEchoCallHandling struct {
 	rpcEchoCallArgs
 	results rpcEchoCallResults
 }
+
+var rpcEchoCallHandlings rpc.Handlings[rpcEchoCallHandling, *rpcEchoCallHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcEchoCallHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {

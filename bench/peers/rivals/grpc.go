@@ -25,7 +25,7 @@ func grpcs() (all []peer.Entry) {
 		for _, network := range []string{"unix", "tcp"} {
 			all = append(all, peer.Entry{
 				Name: name, Network: network, Module: "google.golang.org/grpc",
-				Settings: "no TLS, windows of 16 MiB, shared write buffers, generated protobuf code",
+				Settings: "no TLS, windows of 16 MiB, generated protobuf code",
 				New: func(c peer.Case) (peer.Peer, error) {
 					return &grpcPeer{network: network, unary: unary, size: c.Size}, nil
 				},
@@ -49,7 +49,7 @@ func (p *grpcPeer) Serve(ctx context.Context, addr string) (string, error) {
 		return "", err
 	}
 	p.server = grpc.NewServer(
-		grpc.InitialWindowSize(grpcWindow), grpc.InitialConnWindowSize(grpcWindow), grpc.SharedWriteBuffer(true))
+		grpc.InitialWindowSize(grpcWindow), grpc.InitialConnWindowSize(grpcWindow))
 	echopb.RegisterEchoServer(p.server, p)
 	go func() {
 		if err := p.server.Serve(l); err != nil {
@@ -74,7 +74,7 @@ func (p *grpcPeer) Dial(ctx context.Context, addr string) (peer.Conn, error) {
 	conn, err := grpc.NewClient("passthrough:///"+addr,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return dial(ctx, p.network, addr) }),
-		grpc.WithInitialWindowSize(grpcWindow), grpc.WithInitialConnWindowSize(grpcWindow), grpc.WithSharedWriteBuffer(true))
+		grpc.WithInitialWindowSize(grpcWindow), grpc.WithInitialConnWindowSize(grpcWindow))
 	if err != nil {
 		return nil, err
 	}

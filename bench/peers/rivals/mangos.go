@@ -67,7 +67,7 @@ func (p *mangosPeer) Serve(ctx context.Context, addr string) (string, error) {
 			return "", err
 		}
 		go func() {
-			if err := p.echo(s); err != nil && !over(err) {
+			if err := p.echo(s); !over(err) {
 				peer.Fail(err)
 			}
 		}()
@@ -75,6 +75,7 @@ func (p *mangosPeer) Serve(ctx context.Context, addr string) (string, error) {
 	return strings.Join(addrs, ","), nil
 }
 
+// echo answers until an error.
 func (p *mangosPeer) echo(s mangos.Socket) error {
 	order := peer.Order{Size: p.c.Size}
 	for {

@@ -25,10 +25,14 @@ func ours() (all []peer.Entry) {
 		{"shm", engine.Spin, "spin"},
 		{"shm", engine.Hybrid, "hybrid"},
 		{"shm", engine.Block, "block"},
+		{"unix", engine.Spin, "spin"},
+		{"unix", engine.Hybrid, "hybrid"},
 		{"unix", engine.Block, "block"},
+		{"tcp", engine.Spin, "spin"},
+		{"tcp", engine.Hybrid, "hybrid"},
 		{"tcp", engine.Block, "block"},
 	} {
-		make := func(style string, newPeer func(oursBase) peer.Peer) peer.Entry {
+		entry := func(style string, newPeer func(oursBase) peer.Peer) peer.Entry {
 			return peer.Entry{
 				Name: "corechan " + style + w.name, Network: w.network, Ours: true, Procs: ourProcs,
 				Settings: "wait " + w.name + "; a ring of 256 KiB, of 8 MiB where messages are larger than 32 KiB; window as large; " +
@@ -41,14 +45,16 @@ func ours() (all []peer.Entry) {
 				},
 			}
 		}
-		all = append(all, make("", func(b oursBase) peer.Peer { return &oursPeer{b} }))
+		all = append(all, entry("", func(b oursBase) peer.Peer { return &oursPeer{b} }))
 		if w.network == "shm" && w.wait != engine.Hybrid {
-			all = append(all, make("raw ", func(b oursBase) peer.Peer { return &rawPeer{b} }))
+			all = append(all, entry("raw ", func(b oursBase) peer.Peer { return &rawPeer{b} }))
 		}
 		if w.wait == engine.Block {
-			all = append(all, make("handler ", func(b oursBase) peer.Peer { return &handlerPeer{oursPeer{b}} }))
+			all = append(all, entry("handler ", func(b oursBase) peer.Peer { return &handlerPeer{oursPeer{b}} }))
 		}
-		all = append(all, make("service ", func(b oursBase) peer.Peer { return &servicePeer{b} }))
+		if w.network == "shm" || w.wait == engine.Block {
+			all = append(all, entry("service ", func(b oursBase) peer.Peer { return &servicePeer{b} }))
+		}
 	}
 	return all
 }

@@ -58,7 +58,7 @@ func (p *shmipcPeer) Serve(ctx context.Context, addr string) (string, error) {
 				return nil // closed
 			}
 			go func() {
-				if err := p.echo(&shmipcConn{stream: stream, size: p.c.Size}); err != nil && !over(err) {
+				if err := p.echo(&shmipcConn{stream: stream, size: p.c.Size}); !over(err) {
 					peer.Fail(err)
 				}
 			}()
@@ -67,6 +67,7 @@ func (p *shmipcPeer) Serve(ctx context.Context, addr string) (string, error) {
 	return addr, nil
 }
 
+// echo answers until an error.
 func (p *shmipcPeer) echo(c *shmipcConn) error {
 	order := peer.Order{Size: p.c.Size}
 	for {

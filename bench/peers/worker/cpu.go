@@ -2,7 +2,7 @@ package worker
 
 import (
 	"fmt"
-	"runtime/metrics"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,10 +26,7 @@ func cpuClock(pid int) int32 { return int32(^pid)<<3 | 2 }
 
 // allocations are those of this process since it began.
 func allocations() int64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}}
-	metrics.Read(sample)
-	if sample[0].Value.Kind() != metrics.KindUint64 {
-		return -1
-	}
-	return int64(sample[0].Value.Uint64())
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s) // not package metrics, which does not see what processors have counted for themselves
+	return int64(s.Mallocs)
 }

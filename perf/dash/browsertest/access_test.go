@@ -53,7 +53,8 @@ func TestThePageAsksForTheToken(t *testing.T) {
 			chromedp.Click(chromedp.CSS("button[type=submit]")))
 	}
 	type_("wrong, wrong, wrong, wrong")
-	b.do(chromedp.WaitVisible(chromedp.CSS("input[name=token]")))
+	b.do(chromedp.WaitVisible(chromedp.CSS("#wrong")))
+	b.shoot("dash-login")
 	type_(token)
 	b.do(chromedp.WaitVisible(chromedp.CSS("#headline")))
 	b.says("state", "live")

@@ -132,7 +132,8 @@ func TestPercentilesAreThoseOfTheProbe(t *testing.T) {
 		}
 		var pairs []uint64
 		for high, n := range h.Buckets {
-			pairs = append(pairs, bucketBelow(uint64(high)), n)
+			bucket := bucketBelow(uint64(high))
+			pairs = append(pairs, bucket, n)
 		}
 		for _, q := range []float64{0, 0.001, 0.5, 0.9, 0.99, 0.999, 1} {
 			got := eval[float64](b, fmt.Sprintf(`import('./histogram.js').then(({Histogram}) => new Histogram().add({n: %d, sum: %d, max: %d, b: %s}).quantile(%g))`,

@@ -29,6 +29,7 @@ func TestThePageSurvivesARestartOfTheServer(t *testing.T) {
 			end(s)
 			b.says("state", "server gone")
 			b.says("trouble-text", "The server is gone: ", "Trying again in", "What is shown of it is from ")
+			b.shoot("dash-restart")
 			if name == "in order" && !strings.Contains(b.text("trouble-text"), "the dashboard has ended") {
 				t.Errorf("it is not told why: %s", b.text("trouble-text"))
 			}

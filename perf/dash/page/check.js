@@ -35,9 +35,9 @@ export function histogram(v, where) {
   object(v, where);
   const b = list(v.b, `${where}.b`, 2 * BUCKETS, number);
   if (b.length % 2) fail(`${where}.b`, 'not made of pairs');
-  for (let i = 0, last = -1; i < b.length; i += 2) {
-    if (!Number.isInteger(b[i]) || b[i] <= last || b[i] >= BUCKETS) fail(`${where}.b[${i}]`, 'not the number of a bucket behind the last one');
-    last = b[i];
+  for (let i = 0, last = 0; i < b.length; i += 2) {
+    if (!Number.isInteger(b[i]) || (i && !b[i]) || last + b[i] >= BUCKETS) fail(`${where}.b[${i}]`, 'not the way to another bucket');
+    last = b[i] += last;
   }
   return { n: number(v.n, `${where}.n`), sum: number(v.sum, `${where}.sum`), max: number(v.max, `${where}.max`), b };
 }
@@ -84,7 +84,6 @@ function about(v) {
       group: text(object(s, at).group, `${at}.group`, MOST.name), state: text(s.state, `${at}.state`, MOST.name),
       why: text(s.why ?? '', `${at}.why`, 10 * MOST.text), missing: list(s.missing, `${at}.missing`, MOST.list, text), untyped: s.untyped === true,
     })),
-    source: v,
   };
 }
 
@@ -100,7 +99,6 @@ function sample(v) {
     ended: list(v.ended, 'ended', MOST.list, number), trouble: list(v.trouble, 'trouble', MOST.list, text),
     viewers: number(v.viewers ?? 0, 'viewers'), dropped: list(v.dropped, 'dropped', MOST.list, text), drops: number(v.drops ?? 0, 'drops'),
     look: maybe(v.look, 'look', look),
-    source: v,
   };
 }
 
@@ -137,7 +135,7 @@ function look(v, where) {
   };
 }
 
-// check returns an about or a sample. source is what it was made of, to be saved again.
+// check returns an about or a sample.
 export function check(v) {
   object(v, 'the message');
   switch (v.kind) {

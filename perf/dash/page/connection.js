@@ -6,7 +6,7 @@ const FIRST_PAUSE = 500, LONGEST_PAUSE = 10_000; // ms
 const HANDSHAKE = 10_000; // ms that a server may take to answer
 
 export class Connection {
-  // has() returns the query that says what is there already; on.message(value, bytes); on.state(state) with
+  // has() returns the query that says what is there already; on.message(value, text); on.state(state) with
   // {phase: 'connecting' | 'live' | 'waiting' | 'refused', why, at}: at is when the next attempt is made, by performance.now.
   constructor(has, on) {
     this.has = has;
@@ -49,10 +49,10 @@ export class Connection {
         clearTimeout(this.late);
         this.on.state({ phase: 'live' });
       },
-      message: (value, bytes) => {
+      message: (value, text) => {
         this.pause = FIRST_PAUSE;
         this.why = '';
-        this.on.message(value, bytes);
+        this.on.message(value, text);
       },
       end: (why) => {
         clearTimeout(this.late);

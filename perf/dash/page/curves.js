@@ -66,9 +66,10 @@ export function drawCurves(canvas, histograms, beside) {
   for (const [rarity, name] of [[2, 'p50'], [10, 'p90'], [100, 'p99'], [1e3, 'p99.9'], [1e4, 'p99.99'], [1e5, 'p99.999'], [1e6, 'p99.9999']]) {
     if (rarity > rarest) break;
     stroke(g, [[x(rarity), HEAD], [x(rarity), height - FOOT]]);
-    if (x(rarity) - 22 < free) continue;
+    const half = g.measureText(name).width / 2;
+    if (x(rarity) - half < free) continue;
     g.fillText(name, x(rarity), height - FOOT + 14);
-    free = x(rarity) + 26;
+    free = x(rarity) + half + 6;
   }
   for (const l of lines) {
     g.strokeStyle = colour(`series-${l.key}`);
@@ -105,9 +106,9 @@ export function curvesTable(histograms, beside, key) {
     for (const [h, which] of [[histograms[s.key], ''], [beside?.[s.key], ' (beside)']]) {
       if (!h?.n) continue;
       const name = key(s, which);
-      rows.push([name, count(h.n), ...[0.5, 0.99, 0.999].map((q) => duration(h.quantile(q))), duration(h.max)]);
+      rows.push([name, ...[0.5, 0.99, 0.999].map((q) => duration(h.quantile(q))), duration(h.max), count(h.n)]);
     }
   }
   if (!rows.length) return '';
-  return table('The same as figures', ['', 'times>', 'p50>', 'p99>', 'p99.9>', 'longest>'], rows);
+  return table('The same as figures', ['', 'p50>', 'p99>', 'p99.9>', 'longest>', 'times>'], rows);
 }

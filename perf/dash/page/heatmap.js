@@ -36,14 +36,14 @@ export class Heatmap {
     const every = Math.ceil(13 / this.row);
     g.fillStyle = colour('soft');
     g.textAlign = 'right';
-    cores.forEach((id, i) => i % every === 0 && g.fillText(`core ${id}`, LEFT - 8, (i + 0.5) * this.row));
+    cores.forEach((id, i) => i % every === 0 && g.fillText(`core ${id}`, LEFT - 8, Math.max((i + 0.5) * this.row, 7)));
 
     this.columns.forEach((_, x) => {
       const left = LEFT + Math.floor(x * step), right = LEFT + Math.floor((x + 1) * step);
       cores.forEach((id, y) => {
         const v = this.#value(x, id);
         g.fillStyle = v === null ? colour('absent') : shade(level(metric, v));
-        g.fillRect(left, y * this.row, Math.max(right - left - (step > 6 ? 1 : 0), 1), this.row - 1);
+        g.fillRect(left, y * this.row, Math.max(right - left - (step > 6 ? 1 : 0), 1), this.row - (this.row > 8 ? 1 : 0));
       });
     });
     this.#gaps(g, colour, step, bottom);

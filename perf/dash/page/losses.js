@@ -101,26 +101,28 @@ export function largest(parts) {
   return at < 0 ? null : { part: PARTS[at], ns: parts[at] };
 }
 
+// worst returns the core of a summary that lost most.
+export const worst = (cores) => cores.reduce((a, b) => (a && a.lost / a.span >= b.lost / b.span ? a : b), null);
+
 // verdict says which core lost most to what: {tone: 'calm' | 'warm' | 'hot', headline, details, hint}. Texts between * are the important ones.
 export function verdict(cores, when) {
   if (!cores.length) return { tone: 'calm', headline: 'Nothing has been counted yet.', details: [], hint: '' };
-  const worst = cores.reduce((a, b) => (b.lost / b.span > a.lost / a.span ? b : a));
-  const part = worst.lost / worst.span;
-  const details = [];
-  const to = largest(worst.parts);
+  const core = worst(cores), part = core.lost / core.span, to = largest(core.parts);
+  const unknown = PARTS.filter((_, i) => core.parts[i] === null).map((p) => p.name);
+  const details = unknown.length ? [`Not measured, and not in this: ${unknown.join(', ')}.`] : [];
   if (!to || part < 0.0005) {
-    return { tone: 'calm', headline: `No core lost time worth a word ${when}.`, details: longest(cores), hint: '' };
+    return { tone: 'calm', headline: `No core lost time worth a word ${when}.`, details: [...details, ...longest(cores)], hint: '' };
   }
-  const most = to.ns / worst.lost;
-  const amount = part > 1.005 ? `*${duration(worst.lost)} of its threads’ time*` : `*${share(part)} of its time*`;
+  const most = to.ns / core.lost;
+  const amount = part > 1.005 ? `*${duration(core.lost)} of its threads’ time*` : `*${share(part)} of its time*`;
   const how = most > 0.995 ? 'all of it' : most > 0.9 ? 'nearly all of it' : `most of it (${share(most)})`;
-  let headline = `*Core ${worst.id}* lost ${amount} ${when}, ${how} to *${to.part.words}*`;
-  const who = to.part.key === 'preempted' && costliest(worst.by);
-  if (who) headline += `: *${who.name}* took ${share(who.ns / worst.span)} of the core`;
+  let headline = `*Core ${core.id}* lost ${amount} ${when}, ${how} to *${to.part.words}*`;
+  const who = to.part.key === 'preempted' && costliest(core.by);
+  if (who) headline += `: *${who.name}* took ${share(who.ns / core.span)} of the core`;
   headline += '.';
-  const n = interrupts(worst, to.part);
+  const n = interrupts(core, to.part);
   if (n) details.push(n);
-  const others = cores.filter((c) => c !== worst && c.lost / c.span >= 0.0005).sort((a, b) => b.lost / b.span - a.lost / a.span).slice(0, 3);
+  const others = cores.filter((c) => c !== core && c.lost / c.span >= 0.0005).sort((a, b) => b.lost / b.span - a.lost / a.span).slice(0, 3);
   if (others.length) details.push(`Then ${others.map((c) => `core ${c.id} with ${share(c.lost / c.span)}, mostly ${largest(c.parts).part.name}`).join('; ')}.`);
   return { tone: part >= 0.1 ? 'hot' : part >= 0.01 ? 'warm' : 'calm', headline, details: [...details, ...longest(cores)], hint: part >= 0.01 ? to.part.hint : '' };
 }

@@ -54,9 +54,9 @@ function start() {
 function connect() {
   const has = () => (live.last ? new URLSearchParams({ run: live.last.about.run, after: live.last.seq }) : '');
   connection = new Connection(has, {
-    message: (value, size) => {
+    message: (value, text) => {
       try {
-        live.add(value, size);
+        live.add(value, text);
       } catch (error) {
         say(`The server sent what this page does not understand: ${error.message}. Reload it; the server may be another version.`);
       }
@@ -100,7 +100,7 @@ function draw() {
   if (!about) return;
   const shown = [panes.main, panes.beside].filter((p) => p.recording);
   const metric = scaled(view.metric, shown.flatMap((p) => p.visible(view.range)));
-  const [main, other] = shown.map((p) => p.draw(view.range, metric));
+  const [main, other] = shown.map((p) => p.draw(view.range, metric, view.core));
   legend($('legend'), metric);
   $('follows').textContent = `${about.follows} on ${about.host}, Linux ${about.kernel}`;
   showVerdict(main, other);

@@ -69,14 +69,15 @@ export class Pane {
   }
 
   // draw shows a range of the recording, and returns what the figures are of.
-  draw(range, metric) {
+  draw(range, metric, core) {
     const visible = this.visible(range), selection = this.selection(visible), summary = summarize(selection);
     const cores = summarize(visible.slice(-1)).map((c) => c.id);
     const known = [...new Set([...cores, ...summary.map((c) => c.id)])].sort((a, b) => a - b);
     this.heatmap.draw(visible, selection, metric, known);
     drawStolen(this.stolen, visible, busiest(summary));
-    this.legend.replaceChildren(stolenLegend(summary));
     if (!this.heatmap.at) this.readout.textContent = this.hint();
-    return { visible, selection, summary, when: this.when(selection) };
+    const when = this.when(selection);
+    this.legend.replaceChildren(stolenLegend(summary, core, when));
+    return { visible, selection, summary, when };
   }
 }

@@ -15,7 +15,7 @@ const text = new TextDecoder();
 const round = (n) => Math.ceil(n / 8) * 8;
 
 export class Session {
-  // on.open() when the server has answered, on.message(value, bytes) for each message of the channel, on.end(why) once.
+  // on.open() when the server has answered, on.message(value, text) for each message of the channel, on.end(why) once.
   constructor(url, channel, on) {
     this.channel = channel;
     this.on = on;
@@ -124,7 +124,8 @@ export class Session {
     if (entries) throw new Error('the server sends a message that carries something');
     let at = FRAME;
     if (flags & HEADER) at += 2 + bytes[at] + 256 * bytes[at + 1];
-    this.on.message(JSON.parse(text.decode(bytes.subarray(at))), bytes.length);
+    const json = text.decode(bytes.subarray(at));
+    this.on.message(JSON.parse(json), json);
     if (flags & LAST) this.#end('the server has ended this');
     else if (this.on) this.#send(CREDIT, this.id, round(bytes.length));
   }

@@ -1,7 +1,7 @@
 // For each core the time that it lost over time, by sources, one on top of the other.
 
 import { ceiling, columns, fit, ink } from './canvas.js';
-import { PARTS } from './losses.js';
+import { PARTS, worst } from './losses.js';
 import { element, round, share } from './format.js';
 import { LEFT } from './heatmap.js';
 
@@ -58,14 +58,14 @@ function stack(samples, from, to, id) {
   return most ? most.parts.map((ns) => (ns ?? 0) / at.span) : PARTS.map(() => 0);
 }
 
-// legend lists the parts with what each took of a core, or of all together.
-export function stolenLegend(summary) {
-  const span = summary.reduce((sum, c) => sum + c.span, 0);
-  return element('ul', { class: 'legend' }, ...PARTS.map((part, i) => {
-    const known = summary.some((c) => c.parts[i] !== null);
-    const ns = summary.reduce((sum, c) => sum + (c.parts[i] ?? 0), 0);
-    return element('li', { class: known ? '' : 'unknown' },
+// stolenLegend lists the parts with what each took of a core: of the one that is chosen, or else of the one that lost most.
+export function stolenLegend(summary, chosen, when) {
+  const core = summary.find((c) => c.id === chosen) ?? worst(summary);
+  if (!core) return '';
+  return element('div', { class: 'legend' }, element('p', {}, `Core ${core.id} ${when}:`), element('ul', {}, ...PARTS.map((part, i) => {
+    const ns = core.parts[i];
+    return element('li', { class: ns === null ? 'unknown' : '' },
       element('span', { class: `swatch part-${part.key}`, 'aria-hidden': 'true' }), `${part.name} `,
-      element('b', {}, known ? share(ns / span) : 'not measured'));
-  }));
+      element('b', {}, ns === null ? 'not measured' : share(ns / core.span)));
+  })));
 }

@@ -5,14 +5,14 @@ import { weigh } from './losses.js';
 import { duration } from './format.js';
 
 const MOST_SAMPLES = 7200;
-const MOST_BYTES = 64 * 1024 * 1024; // as they travel
+const MOST_BYTES = 96 * 1024 * 1024; // as they travel
 const CLOCK_SLACK = 1000; // ms that the machine's clock may be moved without a word
 
 export class Recording {
   constructor(name) {
     this.name = name;
     this.about = null; // the last one
-    this.samples = []; // the oldest first; each has about, size, and in gap what is missing before it
+    this.samples = []; // the oldest first; each has about, text, and in gap what is missing before it
     this.bytes = 0;
     this.forgot = 0;
   }
@@ -21,9 +21,10 @@ export class Recording {
     return this.samples.at(-1) ?? null;
   }
 
-  // add takes one message, and returns it as it is kept; null for a sample that is there already.
-  add(value, size) {
+  // add takes one message, with its text, and returns it as it is kept; null for a sample that is there already.
+  add(value, text) {
     const m = check(value);
+    m.text = text;
     if (m.kind === 'about') {
       this.about = m;
       return m;
@@ -33,12 +34,11 @@ export class Recording {
     m.about = this.about;
     if (before && before.about.run === m.about.run && m.seq <= before.seq) return null;
     m.gap = gap(before, m);
-    m.size = size;
     weigh(m);
     this.samples.push(m);
-    this.bytes += size;
+    this.bytes += text.length;
     while (this.samples.length > MOST_SAMPLES || (this.bytes > MOST_BYTES && this.samples.length > 1)) {
-      this.bytes -= this.samples.shift().size;
+      this.bytes -= this.samples.shift().text.length;
       this.forgot++;
     }
     return m;
@@ -51,9 +51,9 @@ export class Recording {
     for (const s of this.samples) {
       if (s.about !== about) {
         about = s.about;
-        out.push(`${JSON.stringify(about.source)}\n`);
+        out.push(`${about.text}\n`);
       }
-      out.push(`${JSON.stringify(s.source)}\n`);
+      out.push(`${s.text}\n`);
     }
     return out;
   }
@@ -82,7 +82,7 @@ export async function open(file) {
     line++;
     if (!text.trim()) return;
     try {
-      recording.add(JSON.parse(text), text.length);
+      recording.add(JSON.parse(text), text.trim());
     } catch (error) {
       throw new Error(`line ${line}: ${error.message}`);
     }

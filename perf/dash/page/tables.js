@@ -18,8 +18,8 @@ export function preemptors(summary, id) {
   const all = cores.flatMap((c) => c.by.map((p) => ({ ...p, span: c.span }))).sort((a, b) => b.ns - a.ns);
   if (!cores.some((c) => c.waited)) return note('Not measured: see “What is measured” below.');
   if (!all.length) return note('Nobody ran instead of a thread that could have run on.');
-  const rows = all.slice(0, ROWS).map((p) => [threadName(p), p.tid ? String(p.pid) : '', String(p.core), count(p.n), duration(p.ns), meter(p.ns / p.span, share(p.ns / p.span))]);
-  return table(all.length > ROWS ? `The ${ROWS} costliest of ${all.length}` : '', ['thread', 'process>', 'core>', 'times>', 'time>', 'of the core’s>'], rows);
+  const rows = all.slice(0, ROWS).map((p) => [threadName(p), String(p.core), meter(p.ns / p.span, share(p.ns / p.span)), duration(p.ns), count(p.n), p.tid ? String(p.pid) : '']);
+  return table(all.length > ROWS ? `The ${ROWS} costliest of ${all.length}` : '', ['thread', 'core>', 'of the core>', 'time>', 'times>', 'process>'], rows);
 }
 
 // interrupts lists the sources of interrupts.
@@ -27,8 +27,8 @@ export function interrupts(summary, id) {
   const cores = summary.filter((c) => id === null || c.id === id);
   const rows = cores.flatMap((c) => [...c.stolen].map(([source, h]) => ({ core: c, source, h }))).sort((a, b) => b.h.sum - a.h.sum);
   if (!rows.length) return note(cores.some((c) => c.parts[2] !== null) ? 'No interrupts of followed threads.' : 'Not measured: see “What is measured” below.');
-  return table(rows.length > ROWS ? `The ${ROWS} costliest of ${rows.length}` : '', ['interrupt', 'core>', 'a second>', 'time>', 'p50>', 'p99>', 'longest>'],
-    rows.slice(0, ROWS).map(({ core, source, h }) => [source, String(core.id), count(h.n / (core.span / 1e9)), duration(h.sum), duration(h.quantile(0.5)), duration(h.quantile(0.99)), duration(h.max)]));
+  return table(rows.length > ROWS ? `The ${ROWS} costliest of ${rows.length}` : '', ['interrupt', 'core>', 'time>', 'p50>', 'p99>', 'longest>', 'a second>'],
+    rows.slice(0, ROWS).map(({ core, source, h }) => [source, String(core.id), duration(h.sum), duration(h.quantile(0.5)), duration(h.quantile(0.99)), duration(h.max), count(h.n / (core.span / 1e9))]));
 }
 
 export const note = (text) => element('p', { class: 'note' }, text);
@@ -55,7 +55,7 @@ export function health(recording) {
 // kept says how much there is.
 function kept({ samples, bytes: size, about, forgot }) {
   if (!samples.length) return 'No samples yet.';
-  return `${samples.length} samples of ${duration(about.interval)} are here, ${bytes(size)}, since ${day(samples[0].time)} ${clock(samples[0].time)}${forgot ? '; older ones are forgotten' : ''}.`;
+  return `${samples.length} samples of ${duration(about.interval).replace('.00', '')} are here, ${bytes(size)}, since ${day(samples[0].time)} ${clock(samples[0].time)}${forgot ? '; older ones are forgotten' : ''}.`;
 }
 
 // refusals returns groups that were refused, those of one reason together: [[reason, groups]].

@@ -61,7 +61,7 @@ func BookService(impl Book) rpc.Service { return rpc.Service{Desc: &rpcBookDesc,
 var rpcBookDesc = rpc.Desc{
 	Name: "Book",
 	Methods: []rpc.Method{
-		{Name: "Place", New: func() rpc.Handling { return new(rpcBookPlaceHandling) }},
+		{Name: "Place", Memory: &rpcBookPlaceHandlings},
 	},
 	Description: `{"name":"Book","doc":"A Book takes orders.","methods":[{"name":"Place","args":[{"name":"o","type":{"kind":"optional","elem":{"kind":"ref","name":"main.Order"}}}],"results":[{"name":"R0","type":{"kind":"optional","elem":{"kind":"ref","name":"main.Fill"}}}]}],"types":{"main.Fill":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Price","type":{"kind":"int"}},{"name":"Quantity","type":{"kind":"uint"}},{"name":"Symbol","type":{"kind":"string"}}]},"main.Order":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Price","type":{"kind":"int"}},{"name":"Quantity","type":{"kind":"uint"}},{"name":"Symbol","type":{"kind":"string"}},{"name":"Note","type":{"kind":"string"}}]}}}`,
 }
@@ -71,6 +71,8 @@ type rpcBookPlaceHandling struct {
 	rpcBookPlaceArgs
 	results rpcBookPlaceResults
 }
+
+var rpcBookPlaceHandlings rpc.Handlings[rpcBookPlaceHandling, *rpcBookPlaceHandling]
 
 // Handle implements rpc.Handling.
 func (h *rpcBookPlaceHandling) Handle(ctx context.Context, impl any) (_ rpc.Body, err error) {

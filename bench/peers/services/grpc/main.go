@@ -29,7 +29,7 @@ func (s *side) Serve(ctx context.Context, addr string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.server = grpc.NewServer(grpc.SharedWriteBuffer(true))
+	s.server = grpc.NewServer()
 	pb.RegisterBookServer(s.server, s)
 	go func() {
 		if err := s.server.Serve(l); err != nil {
@@ -45,8 +45,7 @@ func (s *side) Place(_ context.Context, o *pb.Order) (*pb.Fill, error) {
 
 func (s *side) Dial(_ context.Context, addr string) (peer.Conn, error) {
 	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return book.Dial(ctx, addr) }),
-		grpc.WithSharedWriteBuffer(true))
+		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return book.Dial(ctx, addr) }))
 	if err != nil {
 		return nil, err
 	}
