@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +21,8 @@ type perfFlags struct {
 	Cores   string   `placeholder:"A,B" help:"Cores of the first and the second thread. Default: the first two allowed that are not siblings."`
 	Ring    *int     `placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144, over sockets and HTTP 1048576."`
 	Runs    int      `default:"1" placeholder:"N" help:"Repeat everything N times, each time with new processes, and report the median of each figure. Default: 1."`
-	JSON    bool     `name:"json" help:"Print one JSON object and nothing else."`
-	outFlags
+	keepFlags
+	profileFlags
 }
 
 // transportFlag is told to those that do not need two processes.
@@ -239,30 +238,21 @@ func (s *streamCmd) bytes(c *perf.Config) error {
 func measure[R any](a *app, c perf.Config, flags *perfFlags, unit func(float64) string,
 	do func(context.Context, perf.Config, *perf.Options) (R, error), print func(io.Writer, *R), interrupted func(*R) bool,
 ) error {
-	p := progress{to: a.stderr, on: a.progress, unit: unit}
-	o := &perf.Options{Progress: p.show}
-	if err := flags.prepare(&c, o); err != nil {
+	kept, err := flags.prepare()
+	if err != nil {
 		return err
 	}
-	r, err := do(a.ctx, c, o)
+	c.Profile = flags.profile()
+	p := progress{to: a.stderr, on: a.progress, unit: unit}
+	r, err := do(a.ctx, c, &perf.Options{Progress: p.show, Result: kept})
 	p.clear()
 	if err != nil {
 		return err
 	}
-	kept := flags.write(a, o.Result) // first: who reads standard output may have gone
-	if flags.JSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(&r)
-	} else {
-		print(a.stdout, &r)
-	}
-	err = errors.Join(err, kept)
-	if err == nil && interrupted(&r) {
-		fmt.Fprintln(a.stderr, "corechan: interrupted; the figures are of what was measured until then")
-		return errPartial
-	}
-	return err
+	return flags.finish(a, &r, func(w io.Writer) {
+		print(w, &r)
+		printMarks(w, kept.Marks)
+	}, kept, interrupted(&r))
 }
 
 type peerCmd struct{}

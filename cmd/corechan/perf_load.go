@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -11,9 +9,7 @@ import (
 	"time"
 
 	"github.com/corechan/corechan/perf"
-	"github.com/corechan/corechan/perf/export"
 	"github.com/corechan/corechan/perf/load"
-	"github.com/corechan/corechan/perf/result"
 )
 
 // rate is messages per second, as people write it: 20000, 100k, 1.5M.
@@ -85,54 +81,6 @@ func (f *sizeFlag) set(c *load.Config) error {
 	}
 	c.Size = *f.Size
 	return nil
-}
-
-// keepFlags say where results go.
-type keepFlags struct {
-	Out    string `placeholder:"FILE|DIR" help:"Write all that was measured to a file, for perf compare, perf report and perf export: percentiles, histograms, each round, the environment. A folder gets a file named after what was measured and when; a result that was disturbed has .noisy in its name."`
-	Format string `placeholder:"FORM" help:"What to print: text, json, or bench (Go benchmark lines, for benchstat). Default: text."`
-	JSON   bool   `name:"json" help:"The same as --format json: one JSON object and nothing else."`
-}
-
-// prepare refuses what cannot be printed or written, before anything is measured.
-func (f *keepFlags) prepare() (*result.Result, error) {
-	if f.JSON && f.Format == "" {
-		f.Format = "json"
-	}
-	switch {
-	case f.Format == "":
-		f.Format = "text"
-	case f.Format != "text" && f.Format != "json" && f.Format != "bench":
-		return nil, fmt.Errorf("%w: --format %q is unknown; use text, json or bench", perf.ErrConfig, f.Format)
-	case f.JSON && f.Format != "json":
-		return nil, fmt.Errorf("%w: --json and --format %s are both given; leave one out", perf.ErrConfig, f.Format)
-	}
-	if f.Out == "" {
-		return &result.Result{}, nil
-	}
-	return &result.Result{}, result.CheckTarget(f.Out)
-}
-
-// finish prints a report and writes the result. That the run was interrupted is said last, when all is kept.
-func (f *keepFlags) finish(a *app, report any, text func(io.Writer), r *result.Result, interrupted bool) (err error) {
-	switch f.Format {
-	case "json":
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(report)
-	case "bench":
-		err = export.Bench(a.stdout, []*result.Result{r})
-	default:
-		text(a.stdout)
-	}
-	if f.Out != "" {
-		err = errors.Join(err, (&outFlags{Out: f.Out}).write(a, r))
-	}
-	if err == nil && interrupted {
-		fmt.Fprintln(a.stderr, "corechan: interrupted; the figures are of what was measured until then")
-		return errPartial
-	}
-	return err
 }
 
 type loadCmd struct {
