@@ -61,7 +61,7 @@ func EchoService(impl Echo) rpc.Service { return rpc.Service{Desc: &rpcEchoDesc,
 var rpcEchoDesc = rpc.Desc{
 	Name: "Echo",
 	Methods: []rpc.Method{
-		{Name: "Call", Memory: &rpcEchoCallHandlings},
+		{Name: "Call", Plain: true, Memory: &rpcEchoCallHandlings},
 	},
 	Description: `{"name":"Echo","doc":"An Echo answers with what it was sent.","methods":[{"name":"Call","args":[{"name":"p","type":{"kind":"optional","elem":{"kind":"ref","name":"echo.Packet"}}}],"results":[{"name":"R0","type":{"kind":"optional","elem":{"kind":"ref","name":"echo.Packet"}}}]}],"types":{"echo.Packet":{"kind":"struct","fields":[{"name":"Body","type":{"kind":"bytes"}}]}}}`,
 }

@@ -61,7 +61,7 @@ func BookService(impl Book) rpc.Service { return rpc.Service{Desc: &rpcBookDesc,
 var rpcBookDesc = rpc.Desc{
 	Name: "Book",
 	Methods: []rpc.Method{
-		{Name: "Place", Memory: &rpcBookPlaceHandlings},
+		{Name: "Place", Plain: true, Memory: &rpcBookPlaceHandlings},
 	},
 	Description: `{"name":"Book","doc":"A Book takes orders.","methods":[{"name":"Place","args":[{"name":"o","type":{"kind":"optional","elem":{"kind":"ref","name":"main.Order"}}}],"results":[{"name":"R0","type":{"kind":"optional","elem":{"kind":"ref","name":"main.Fill"}}}]}],"types":{"main.Fill":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Price","type":{"kind":"int"}},{"name":"Quantity","type":{"kind":"uint"}},{"name":"Symbol","type":{"kind":"string"}}]},"main.Order":{"kind":"struct","fields":[{"name":"ID","type":{"kind":"uint"}},{"name":"Price","type":{"kind":"int"}},{"name":"Quantity","type":{"kind":"uint"}},{"name":"Symbol","type":{"kind":"string"}},{"name":"Note","type":{"kind":"string"}}]}}}`,
 }
