@@ -83,7 +83,7 @@ func (p *port) poll(ctx context.Context, c condition, want *recvEnd) (payload []
 				return nil, err
 			}
 		}
-		gone := p.attention.Load()&attGone != 0
+		gone := p.left()
 		payload, err := p.nextFor(ctx, c, want)
 		if payload != nil || err != nil {
 			return payload, err
@@ -272,7 +272,7 @@ func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error)
 		if err := p.pollerDuties(); err != nil {
 			return false, err
 		}
-		if c.met() || p.attention.Load()&attGone != 0 {
+		if c.met() || p.left() {
 			s.succeeded()
 			return true, nil
 		}
@@ -316,6 +316,12 @@ func (p *port) lookFor(n int) bool {
 	return false
 }
 
+// left reports whether the peer is gone, and all that it has sent is in the ring or was. Called with the rx token held.
+func (p *port) left() bool { return p.attention.Load()&attGone != 0 && !p.heldUp() }
+
+// heldUp reports whether a lease keeps something out of the ring that has come. Called with the rx token held.
+func (p *port) heldUp() bool { return p.fill != nil && p.pinned != nil }
+
 // sleep sleeps until the peer rings, if there is nothing to see.
 func (p *port) sleep(ctx context.Context, c condition) error {
 	p.cons.Arm()
@@ -326,7 +332,11 @@ func (p *port) sleep(ctx context.Context, c condition) error {
 	p.afterArm()
 	p.arm(c)
 	var err error
-	if !p.cons.Ready() && p.attention.Load()&^(attControl|attTx) == 0 && !c.met() {
+	quiet := attControl | attTx
+	if p.heldUp() {
+		quiet |= attGone
+	}
+	if !p.cons.Ready() && p.attention.Load()&^quiet == 0 && !c.met() {
 		err = p.bellSleep(ctx, c)
 		p.wakeSpace() // the bell may have been rung for the one who waits there
 	}

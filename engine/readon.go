@@ -65,7 +65,7 @@ func (l *loopReader) Ready(netpoll.Events) (again bool) {
 		return false
 	}
 	p.nudged.Store(false)
-	gone := p.attention.Load()&attGone != 0
+	gone := p.left()
 	budget := l.loop.Budget()
 	n, err := 0, p.bell.Drain()
 	if errors.Is(err, ErrPeerGone) {

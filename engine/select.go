@@ -298,7 +298,7 @@ func (s *source) look(ctx context.Context) {
 	if p == nil || s.met() || !p.rx.try() {
 		return
 	}
-	gone := p.attention.Load()&attGone != 0
+	gone := p.left()
 	if err := p.sip(ctx, s); err == nil && gone && !s.met() && ctx.Err() == nil {
 		if why := p.owner.lastWord(ctx); ctx.Err() == nil {
 			_ = p.broken(why)

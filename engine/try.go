@@ -48,7 +48,7 @@ func (r *recvEnd) tryNext() (payload []byte, l letter, err error) {
 		return nil, l, nil // somebody polls, and puts it into the inbox
 	}
 	if r.queued.Load() == 0 { // else the poller before has put it there
-		gone := p.attention.Load()&attGone != 0
+		gone := p.left()
 		payload, err = p.nextFor(ctx, r, r)
 		if payload == nil && err == nil && !r.met() && p.lookFor(1) {
 			payload, err = p.nextFor(ctx, r, r)

@@ -74,6 +74,16 @@ func Pingpong(ctx context.Context, c Config, o *Options) (PingpongReport, error)
 	return report, nil
 }
 
+// Check says what is wrong with the configuration of a ping-pong, if anything is, without measuring.
+func (c Config) Check() error {
+	m, err := rig.ThisMachine()
+	if err != nil {
+		return err
+	}
+	_, err = c.complete(pingpong, m)
+	return err
+}
+
 // Stream measures messages one way. When ctx ends, the report covers what was measured until then, and says so.
 func Stream(ctx context.Context, c Config, o *Options) (StreamReport, error) {
 	reports, interrupted, err := repeat(ctx, stream, c, o, streamReport)

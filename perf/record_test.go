@@ -112,6 +112,20 @@ func TestAMeasurementLeavesAllItsFigures(t *testing.T) {
 	}
 }
 
+// Ctrl-C leaves what was measured until then.
+func TestAnInterruptedMeasurementIsKept(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o := testOptions(func(Progress) { cancel() })
+	o.Result = &results.Result{}
+	if _, err := Pingpong(ctx, Config{Transport: Inmem, Wait: Block, Seconds: 3600}, o); err != nil {
+		t.Fatal(err)
+	}
+	if !o.Result.Interrupted || len(o.Result.Subjects) != 2 || o.Result.Subjects[0].Timings[0].Count == 0 {
+		t.Errorf("%+v", o.Result)
+	}
+}
+
 func TestBothProcessesWriteTheirProfiles(t *testing.T) {
 	forTwoCores(t, Config{})
 	dir := t.TempDir()

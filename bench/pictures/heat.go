@@ -51,10 +51,7 @@ func (c cells) Plot(canvas draw.Canvas, p *plot.Plot) {
 		}
 	}
 	for i, v := range c.timing.Intervals {
-		end := v.At + v.For
-		if i+1 < len(c.timing.Intervals) {
-			end = c.timing.Intervals[i+1].At
-		}
+		end := result.Until(c.timing.Intervals, i)
 		for n := 0; n < len(v.Bands); {
 			level := levelOf(v.Bands[n].Count, most)
 			last := n // of the boxes that become one, as they are alike

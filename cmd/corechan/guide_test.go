@@ -47,7 +47,10 @@ func TestADownstreamModuleFollowsTheGuides(t *testing.T) {
 	if out := run("go generate ./..."); strings.Count(out, "written") != 3 {
 		t.Error(out)
 	}
-	run("go tool corechan gen --check ./... && go tool corechan gen --tests ./... && go vet ./... && go test ./...")
+	run("go tool corechan gen --check ./... && go tool corechan gen --tests ./... && go vet ./... && go test ./... && grep -h ^func.Fuzz */*_gen_test.go > fuzz.txt")
+	if b, err := os.ReadFile("fuzz.txt"); err != nil || !strings.Contains(string(b), "FuzzBook") || !strings.Contains(string(b), "FuzzOrder") {
+		t.Errorf("%s, %v", b, err)
+	}
 	if got, want := run("go run ."), messages.block(t, "output"); got != want {
 		t.Errorf("the program prints %q, the guide %q", got, want)
 	}

@@ -43,6 +43,8 @@ type cli struct {
 		Report   reportCmd   `cmd:"" help:"Make one HTML page of results."`
 		Load     loadCmd     `cmd:"" help:"Measure answers to messages that come at a rate, whether the ones before were answered or not."`
 		Cores    coresCmd    `cmd:"" help:"Measure how far apart cores are: a table and a drawing."`
+		Matrix   matrixCmd   `cmd:"" help:"Measure round trips in many settings, and how far repeats are apart."`
+		Soak     soakCmd     `cmd:"" help:"Put a load on for hours, and say what drifts."`
 		LoadPeer loadPeerCmd `cmd:"" hidden:"" help:"The second process of a load; started by the first."`
 		Peer     peerCmd     `cmd:"" hidden:"" help:"The second process of a measurement; started by the first."`
 	} `cmd:"" help:"Measure how fast messages travel, beside what the machine itself allows."`

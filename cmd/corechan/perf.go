@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,10 +19,10 @@ type perfFlags struct {
 	Seconds *float64 `placeholder:"S" help:"How long to measure, in each run; warm-up and limit take about as long again. Default: 2."`
 	Wait    string   `placeholder:"HOW" help:"What a receiver does when there is nothing to receive: spin (poll), block (sleep), hybrid (poll for a while, then sleep). Default: ${wait}."`
 	Cores   string   `placeholder:"A,B" help:"Cores of the first and the second thread. Default: the first two allowed that are not siblings."`
-	Ring    int      `default:"262144" placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144."`
+	Ring    *int     `placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144, over sockets and HTTP 1048576."`
 	Runs    int      `default:"1" placeholder:"N" help:"Repeat everything N times, each time with new processes, and report the median of each figure. Default: 1."`
-	JSON    bool     `name:"json" help:"Print one JSON object and nothing else."`
-	outFlags
+	keepFlags
+	profileFlags
 }
 
 // transportFlag is told to those that do not need two processes.
@@ -40,10 +39,11 @@ type messageFlags struct {
 
 // config checks what a Config cannot tell apart, a zero that was asked for from none, and leaves the rest to it.
 func (f *perfFlags) config() (perf.Config, error) {
-	c := perf.Config{Wait: perf.Wait(f.Wait), Ring: f.Ring, Runs: f.Runs}
+	c := perf.Config{Wait: perf.Wait(f.Wait), Runs: f.Runs}
+	if err := setRing(&c.Ring, f.Ring); err != nil {
+		return c, err
+	}
 	switch {
-	case f.Ring <= 0:
-		return c, fmt.Errorf("%w: --ring %d; give a power of two from %d to %d", perf.ErrConfig, f.Ring, perf.MinRing, perf.MaxRing)
 	case f.Runs <= 0:
 		return c, fmt.Errorf("%w: --runs %d; give at least 1", perf.ErrConfig, f.Runs)
 	case f.Count != nil && f.Seconds != nil:
@@ -65,6 +65,18 @@ func (f *perfFlags) config() (perf.Config, error) {
 		c.Cores = cores
 	}
 	return c, nil
+}
+
+// setRing takes a --ring that was given.
+func setRing(to, ring *int) error {
+	if ring == nil {
+		return nil
+	}
+	if *ring <= 0 {
+		return fmt.Errorf("%w: --ring %d; give a power of two from %d to %d", perf.ErrConfig, *ring, perf.MinRing, perf.MaxRing)
+	}
+	*to = *ring
+	return nil
 }
 
 // setSize takes a --size that was given.
@@ -226,30 +238,21 @@ func (s *streamCmd) bytes(c *perf.Config) error {
 func measure[R any](a *app, c perf.Config, flags *perfFlags, unit func(float64) string,
 	do func(context.Context, perf.Config, *perf.Options) (R, error), print func(io.Writer, *R), interrupted func(*R) bool,
 ) error {
-	p := progress{to: a.stderr, on: a.progress, unit: unit}
-	o := &perf.Options{Progress: p.show}
-	if err := flags.prepare(&c, o); err != nil {
+	kept, err := flags.prepare()
+	if err != nil {
 		return err
 	}
-	r, err := do(a.ctx, c, o)
+	c.Profile = flags.profile()
+	p := progress{to: a.stderr, on: a.progress, unit: unit}
+	r, err := do(a.ctx, c, &perf.Options{Progress: p.show, Result: kept})
 	p.clear()
 	if err != nil {
 		return err
 	}
-	kept := flags.write(a, o.Result) // first: who reads standard output may have gone
-	if flags.JSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(&r)
-	} else {
-		print(a.stdout, &r)
-	}
-	err = errors.Join(err, kept)
-	if err == nil && interrupted(&r) {
-		fmt.Fprintln(a.stderr, "corechan: interrupted; the figures are of what was measured until then")
-		return errPartial
-	}
-	return err
+	return flags.finish(a, &r, func(w io.Writer) {
+		print(w, &r)
+		printMarks(w, kept.Marks)
+	}, kept, interrupted(&r))
 }
 
 type peerCmd struct{}

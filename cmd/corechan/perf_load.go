@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -11,9 +9,7 @@ import (
 	"time"
 
 	"github.com/corechan/corechan/perf"
-	"github.com/corechan/corechan/perf/export"
 	"github.com/corechan/corechan/perf/load"
-	"github.com/corechan/corechan/perf/result"
 )
 
 // rate is messages per second, as people write it: 20000, 100k, 1.5M.
@@ -47,7 +43,7 @@ type trafficFlags struct {
 	Senders  int    `default:"1" placeholder:"N" help:"Threads that send, each on a core of its own. Default: 1."`
 	Sessions *int   `placeholder:"N" help:"Connections, evenly on the senders; with more than one the receiver serves all by one loop. Default: one for each sender."`
 	Cores    string `placeholder:"A,...,B" help:"Cores of the senders and then of the receiver. Default: the first that are not siblings."`
-	Ring     *int   `placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144, and over sockets 1048576."`
+	Ring     *int   `placeholder:"BYTES" help:"Capacity of each ring: a power of two from 4096 to 1073741824. Default: 262144, over sockets and HTTP 1048576."`
 }
 
 // sizeFlag says how large a message is.
@@ -58,12 +54,10 @@ type sizeFlag struct {
 // config checks what a Config cannot tell apart, a zero that was asked for from none, and leaves the rest to it.
 func (f *trafficFlags) config() (c load.Config, err error) {
 	c = load.Config{Poisson: f.Poisson, Seed: f.Seed, Wait: perf.Wait(f.Wait)}
-	if f.Ring != nil {
-		c.Ring = *f.Ring
+	if err := setRing(&c.Ring, f.Ring); err != nil {
+		return c, err
 	}
 	switch {
-	case f.Ring != nil && *f.Ring <= 0:
-		return c, fmt.Errorf("%w: --ring %d; give a power of two from %d to %d", perf.ErrConfig, *f.Ring, perf.MinRing, perf.MaxRing)
 	case f.Senders <= 0:
 		return c, fmt.Errorf("%w: --senders %d; give at least 1", perf.ErrConfig, f.Senders)
 	case f.Sessions != nil && *f.Sessions <= 0:
@@ -89,57 +83,11 @@ func (f *sizeFlag) set(c *load.Config) error {
 	return nil
 }
 
-// keepFlags say where results go.
-type keepFlags struct {
-	Out    string `placeholder:"FILE|DIR" help:"Write all that was measured to a file, for perf compare, perf report and perf export: percentiles, histograms, each round, the environment. A folder gets a file named after what was measured and when; a result that was disturbed has .noisy in its name."`
-	Format string `placeholder:"FORM" help:"What to print: text, json, or bench (Go benchmark lines, for benchstat). Default: text."`
-	JSON   bool   `name:"json" help:"The same as --format json: one JSON object and nothing else."`
-}
-
-// prepare refuses what cannot be printed or written, before anything is measured.
-func (f *keepFlags) prepare() (*result.Result, error) {
-	if f.JSON && f.Format == "" {
-		f.Format = "json"
-	}
-	switch {
-	case f.Format == "":
-		f.Format = "text"
-	case f.Format != "text" && f.Format != "json" && f.Format != "bench":
-		return nil, fmt.Errorf("%w: --format %q is unknown; use text, json or bench", perf.ErrConfig, f.Format)
-	case f.JSON && f.Format != "json":
-		return nil, fmt.Errorf("%w: --json and --format %s are both given; leave one out", perf.ErrConfig, f.Format)
-	}
-	if f.Out == "" {
-		return &result.Result{}, nil
-	}
-	return &result.Result{}, result.CheckTarget(f.Out)
-}
-
-// finish prints a report and writes the result. That the run was interrupted is said last, when all is kept.
-func (f *keepFlags) finish(a *app, report any, text func(io.Writer), r *result.Result, interrupted bool) (err error) {
-	switch f.Format {
-	case "json":
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(report)
-	case "bench":
-		err = export.Bench(a.stdout, []*result.Result{r})
-	default:
-		text(a.stdout)
-	}
-	if f.Out != "" {
-		err = errors.Join(err, (&outFlags{Out: f.Out}).write(a, r))
-	}
-	if err == nil && interrupted {
-		fmt.Fprintln(a.stderr, "corechan: interrupted; the figures are of what was measured until then")
-		return errPartial
-	}
-	return err
-}
-
 type loadCmd struct {
 	transportFlag
-	Rate *rate `placeholder:"RATE" help:"Messages per second, of all senders together, for instance 20000, 100k or 1.5M."`
+	Rate   *rate  `placeholder:"RATE" help:"Messages per second, of all senders together, for instance 20000, 100k or 1.5M."`
+	Sweep  string `placeholder:"FROM-TO" help:"Instead of one rate: go through rates from the one to the other, for instance 10k-1M, to find the knee; from the first that cannot be kept it goes back a little."`
+	Points int    `default:"8" placeholder:"N" help:"Of a sweep: how many rates. Default: 8."`
 	sizeFlag
 	trafficFlags
 	Warm   time.Duration `default:"1s" placeholder:"DURATION" help:"How long to send before anything counts. Default: 1s."`
@@ -165,9 +113,13 @@ times beyond it. Figures are marked if the rate was missed, a message was lost, 
 (steal), by another thread (preempted), by moving between cores (migrated), by a changed clock rate (frequency) or by page faults. Nothing is
 subtracted from the times; a clock read and keeping a sample take some 50 ns, after the time of an answer is taken.
 
+A sweep finds the knee: the rate that gets most for what it costs, where rate divided by median response time is greatest. Below it
+answers are hardly faster, beyond it they are slower out of proportion.
+
 JSON fields: transport, size (bytes), wait, cores, senders, sessions, poisson, seed, rate_asked, rate, sent, unsent (due, and not sent
 before their round was over), lost, late_max_ns, response and service (each count, mean_ns, p50_ns, p90_ns, p99_ns, p999_ns, p9999_ns, max_ns),
-rounds, seconds, timer_ns, disturbances (of each hot thread), marks; further ones may be added.
+rounds, seconds, timer_ns, disturbances (of each hot thread), marks; of a sweep points (these fields of each rate, with kept and power), knee, kept
+and missed (rates); further ones may be added.
 
 Examples:
 
@@ -175,13 +127,17 @@ Examples:
   corechan perf load --rate 20k --poisson --transport tcp --wait block --rounds 30
                                                           random times, a receiver that sleeps
   corechan perf load --rate 100k --sessions 64            many connections, one receiver
+  corechan perf load --sweep 10k-2M --rounds 2            where it begins to hurt
   corechan perf load --rate 100k --out results/           keep it, for perf report and perf compare
   corechan perf load --rate 100k --format bench           for benchstat`
 }
 
 // Run measures and prints.
 func (l *loadCmd) Run(a *app) error {
-	c, err := l.config()
+	if l.Sweep != "" {
+		return l.runSweep(a)
+	}
+	c, err := l.config(l.Rate)
 	if err != nil {
 		return err
 	}
@@ -198,20 +154,20 @@ func (l *loadCmd) Run(a *app) error {
 	return l.finish(a, &r, func(w io.Writer) { printLoad(w, &r) }, kept, r.Interrupted)
 }
 
-func (l *loadCmd) config() (load.Config, error) {
+func (l *loadCmd) config(at *rate) (load.Config, error) {
 	c, err := l.trafficFlags.config()
 	if err != nil {
 		return c, err
 	}
 	switch {
-	case l.Rate == nil:
-		return c, fmt.Errorf("%w: no --rate; give one, for instance --rate 100k", perf.ErrConfig)
+	case at == nil:
+		return c, fmt.Errorf("%w: no --rate; give one, for instance --rate 100k, or --sweep 10k-1M", perf.ErrConfig)
 	case l.Rounds <= 0:
 		return c, fmt.Errorf("%w: --rounds %d; give at least 1", perf.ErrConfig, l.Rounds)
 	case l.Round <= 0:
 		return c, fmt.Errorf("%w: --round %v; give at least %v", perf.ErrConfig, l.Round, load.MinRound)
 	}
-	c.Transport, c.Rate, c.Rounds, c.Round, c.Stall = perf.Transport(l.Transport), float64(*l.Rate), l.Rounds, l.Round, l.Stall
+	c.Transport, c.Rate, c.Rounds, c.Round, c.Stall = perf.Transport(l.Transport), float64(*at), l.Rounds, l.Round, l.Stall
 	if c.Warm = l.Warm; c.Warm == 0 {
 		c.Warm = -1
 	}

@@ -72,6 +72,37 @@ func TestWrongLoadsAreExplained(t *testing.T) {
 	})
 }
 
+func TestASweepIsPrintedAsTextAndAsJSON(t *testing.T) {
+	needTwoCores(t)
+	sweep := []string{"perf", "load", "--sweep", "1k-4k", "--points", "3", "--warm", "10ms", "--rounds", "1", "--round", "30ms"}
+	code, out, errOut := corechan(t, sweep...)
+	if code != exitOK || errOut != "" || !strings.Contains(out, "rate asked") || !strings.Contains(out, "1.00 k") {
+		t.Errorf("exit code %d, %s: %s", code, errOut, out)
+	}
+	if strings.ContainsAny(out, "\x1b\r\t") || strings.Contains(out, " \n") {
+		t.Errorf("not plain text: %q", out)
+	}
+	code, out, errOut = corechan(t, append(sweep, "--json", "--out", t.TempDir())...)
+	var s struct {
+		Points []struct {
+			RateAsked float64 `json:"rate_asked"`
+			Response  map[string]float64
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &s); code != exitOK || err != nil || len(s.Points) == 0 || s.Points[0].RateAsked != 1000 ||
+		s.Points[0].Response["p50_ns"] <= 0 {
+		t.Errorf("exit code %d, %v, %s: %s", code, err, errOut, out)
+	}
+	wrong(t, map[string]string{
+		"perf load --sweep 10k":              "10k-1M",
+		"perf load --sweep 10k-5k":           "a lower and a higher",
+		"perf load --sweep a-b":              "10k-1M",
+		"perf load --sweep 1k-2k --rate 1k":  "leave one out",
+		"perf load --sweep 1k-2k --points 0": "at least 2",
+		"perf load --sweep 1k-2000M":         "no machine keeps",
+	})
+}
+
 var shortLoad = []string{"perf", "load", "--rate", "20k", "--warm", "10ms", "--rounds", "2", "--round", "50ms"}
 
 func TestALoadIsPrintedAsTextJSONAndBenchmarkLines(t *testing.T) {
@@ -97,6 +128,12 @@ func TestALoadIsPrintedAsTextJSONAndBenchmarkLines(t *testing.T) {
 	if err != nil || len(names) != 1 || strings.Contains(names[0], ".noisy") != all[0].Noisy() {
 		t.Errorf("%v, %d marks, %v", names, len(all[0].Marks), err)
 	}
+	for times, want := range map[string]int{"response": exitOK, "service": exitOK, "flight": exitUsage} {
+		code, out, errOut := corechan(t, "perf", "export", dir, "--as", "hgrm", "--times", times)
+		if code != want || want == exitOK && !strings.Contains(out, "1/(1-Percentile)") || want != exitOK && !strings.Contains(errOut, `"service"`) {
+			t.Errorf("%s: exit code %d, %s", times, code, errOut)
+		}
+	}
 	code, out, errOut = corechan(t, append(shortLoad, "--json", "--poisson", "--seed", "5", "--transport", "inmem")...)
 	var r struct {
 		Poisson  bool
@@ -108,7 +145,7 @@ func TestALoadIsPrintedAsTextJSONAndBenchmarkLines(t *testing.T) {
 		t.Errorf("exit code %d, %v, %s: %s", code, err, errOut, out)
 	}
 	code, out, errOut = corechan(t, append(shortLoad, "--format", "bench")...)
-	if code != exitOK || !strings.Contains(out, "BenchmarkLoad") && !strings.Contains(out, "Benchmark") {
+	if code != exitOK || !strings.Contains(out, "BenchmarkLoad/shm/") {
 		t.Errorf("exit code %d, %s: %s", code, errOut, out)
 	}
 }

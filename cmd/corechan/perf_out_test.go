@@ -11,18 +11,21 @@ import (
 func TestAMeasurementCanBeKept(t *testing.T) {
 	needTwoCores(t)
 	dir := t.TempDir()
-	for _, command := range []string{"pingpong", "stream", "call", "fd", "stream --kind bytes --bytes 1000000"} {
-		args := append([]string{"perf"}, strings.Fields(command)...)
-		if !strings.Contains(command, "--bytes") {
-			args = append(args, "--count", "503")
+	for command, says := range map[string]string{
+		"pingpong --count 53 --transport inmem --wait block":                "p50",
+		"stream --count 53 --transport inmem --wait block --json":           `"msgs_per_s"`,
+		"pingpong --count 53 --transport inmem --wait block --format bench": "BenchmarkPingpong/inmem/",
+	} {
+		code, out, errOut := corechan(t, append(append([]string{"perf"}, strings.Fields(command)...), "--out", dir)...)
+		if code != exitOK || !strings.Contains(errOut, "Written to "+dir) || !strings.Contains(out, says) {
+			t.Errorf("%s: exit code %d, %s%s", command, code, out, errOut)
 		}
-		code, _, errOut := corechan(t, append(args, "--out", dir)...)
-		if code != exitOK || !strings.Contains(errOut, "Written to "+dir) {
-			t.Errorf("%s: exit code %d, %s", command, code, errOut)
+		if disturbed := strings.Contains(errOut, ".noisy"); says == "p50" && disturbed != strings.Contains(out, "Noisy (") {
+			t.Errorf("%s: is it noisy? %s%s", command, out, errOut)
 		}
 	}
 	all, err := result.ReadAll(dir)
-	if err != nil || len(all) != 5 {
+	if err != nil || len(all) != 3 {
 		t.Errorf("%d results, %v", len(all), err)
 	}
 	code, out, errOut := corechan(t, "perf", "pingpong", "--count", "503", "--out", filepath.Join(dir, "no/such/folder.json"))

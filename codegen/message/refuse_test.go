@@ -68,6 +68,7 @@ func TestWhatCannotBeEncodedIsRefusedByName(t *testing.T) {
 		"two at once":       {"A chan int\nB func()", []string{"m.go:6:2: ", "m.go:7:2: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			fields := test.fields + strings.Repeat("\n", 2-strings.Count(test.fields, "\n"))
 			dir, problems := generate(t, "package m\n\nimport (\"strings\"; \"unsafe\"; \"io\")\n//corechan:message\ntype M struct {\n\t"+
 				strings.ReplaceAll(fields, "\nB", "\n\tB")+
@@ -105,6 +106,7 @@ func TestWhatIsMarkedWronglyIsRefused(t *testing.T) {
 		"msgp's marks":  {"//msgp:tuple M\n\n//corechan:message\ntype M struct{}", "m.go:3:1: //msgp:tuple M is not read"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, problems := generate(t, "package m\n\n"+test.source+"\n")
 			if got := problems.Error(); !strings.HasPrefix(got, test.says) {
 				t.Errorf("%q does not say %q", got, test.says)

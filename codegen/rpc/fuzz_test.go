@@ -5,29 +5,12 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/corechan/corechan/codegen/gentest"
 	"github.com/corechan/corechan/codegen/rpc"
 	"github.com/corechan/corechan/internal/shop"
 )
 
-// FuzzRequest: no bytes make a callee panic, or take more memory than they have room for.
-func FuzzRequest(f *testing.F) {
-	service := shop.ShopService(&shop.FakeShop{})
-	for i := range service.Desc.Methods {
-		head := msgp.AppendUint32(msgp.AppendUint32([]byte{0x94}, 1), uint32(i))
-		f.Add(append(msgp.AppendNil(head), 0x90))
-		f.Add(append(msgp.AppendNil(head), 0x91, 0x81, 0xa2, 'I', 'D', 7))
-		f.Add(append(head[:len(head):len(head)], 7, 0x90))
-		f.Add(append(head[:len(head):len(head)], 0x92, 7, 9, 0x91, 0x81, 0xa2, 'I', 'D', 7))
-		f.Add(append(msgp.AppendNil(head), 0x92, 0xdd, 0xff, 0xff, 0xff, 0xff, 0xc0))
-	}
-	f.Add([]byte{0x94, 0, 0, 0xc0, 0x93, 1, 0xa1, 'S', 0x91, 0xa1, 'M'})
-	f.Add([]byte{0x94, 0, 1, 0xd6, 7, 0, 0, 0, 1, 0x90})
-	f.Fuzz(func(_ *testing.T, b []byte) {
-		if _, err := rpc.DecodeRequest(b, service); err != nil {
-			panic(err) // of the test's own
-		}
-	})
-}
+func FuzzRequest(f *testing.F) { gentest.FuzzService(f, shop.ShopService(&shop.FakeShop{})) }
 
 func TestRequestsOfEveryMethodAreFound(t *testing.T) {
 	service := shop.ShopService(&shop.FakeShop{})
@@ -39,7 +22,7 @@ func TestRequestsOfEveryMethodAreFound(t *testing.T) {
 	}
 }
 
-// FuzzResponse is the same for a caller.
+// FuzzResponse: no bytes make a caller panic, or wait for ever.
 func FuzzResponse(f *testing.F) {
 	errors := shop.ShopService(nil).Desc.Errors
 	f.Add([]byte{0x91, 0x90})

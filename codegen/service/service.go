@@ -9,6 +9,7 @@ const (
 	enginePath = "github.com/corechan/corechan/engine"
 	rpcPath    = "github.com/corechan/corechan/codegen/rpc"
 	msgpPath   = "github.com/tinylib/msgp/msgp"
+	testPath   = "github.com/corechan/corechan/codegen/gentest"
 )
 
 // Generator generates for each interface that is marked //corechan:service a client, a server and a fake.
@@ -43,7 +44,18 @@ func (Generator) Generate(p *source.Package, out *codegen.Output) source.Problem
 		w.fake(s)
 		w.bodies(s)
 	}
+	if out.Test != nil {
+		w.tests(out.Test, services)
+	}
 	return w.wrong
+}
+
+// tests prints a fuzz target for each service.
+func (w *world) tests(out *codegen.File, services []*service) {
+	for _, s := range services {
+		out.Printf("\nfunc Fuzz%s(f *%s.F) { %s.FuzzService(f, %s(&%s{})) }\n", capital(s.goName), out.Import("testing", "testing"),
+			out.Import(testPath, "gentest"), s.exported("", "Service"), s.exported("Fake", ""))
+	}
 }
 
 // A world is the package that is generated for.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"golang.org/x/perf/benchmath"
 
@@ -107,7 +108,7 @@ func (c *Comparison) add(m matched, o *Options) {
 	p := Pair{Kind: m.a.kind, Role: m.a.subject.Role, NameA: m.a.subject.Name, NameB: m.b.subject.Name, Config: m.a.config, Figures: []Figure{}}
 	for _, name := range m.a.names {
 		fa, fb := m.a.figures[name], m.b.figures[name]
-		if fb == nil || fa.Better == result.Neither || fa.Better != fb.Better || fa.Unit != fb.Unit || name == result.FigureMax {
+		if fb == nil || fa.Better == result.Neither || fa.Better != fb.Better || fa.Unit != fb.Unit || strings.HasSuffix(name, result.FigureMax) {
 			continue // one time says nothing of the largest there could be
 		}
 		f := judge(name, fa, fb, o)

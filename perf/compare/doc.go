@@ -6,6 +6,8 @@
 // unlike those of the next run, so that taking them for repeats would find differences everywhere. With four runs on each side the
 // least p is 0.029, so fewer cannot show a difference at 0.05. Package benchmath, of the authors of benchstat, does the sums.
 //
+// The runs of a load (perf load) are its rounds, which have their processes in common: to compare two loads, make several files of each.
+//
 // At 0.05 one in twenty figures that are the same is said to differ. So figures whose medians are closer than some percent are not
 // said to, whatever p is; and whoever looks at many figures chooses a smaller p, and makes more runs.
 package compare

@@ -19,7 +19,7 @@ type group struct {
 }
 
 // effort are settings that change how exact a figure is, and not what it is.
-var effort = []string{"runs", "count", "seconds", "bytes", "out", "seed"}
+var effort = []string{"runs", "count", "seconds", "bytes", "seed", "warm", "rounds", "round", "trips"}
 
 // groups takes what one side has measured of the same subject together.
 func groups(all []*result.Result) (list []*group) {

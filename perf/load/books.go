@@ -42,12 +42,18 @@ func newBooks(c *Config) books {
 
 // add adds what one sender has of an interval.
 func (a *account) add(h *hdrhistogram.Histogram, longest int64) {
+	if h.TotalCount() == 0 {
+		return
+	}
 	a.part.Merge(h)
 	a.longPart = max(a.longPart, longest)
 }
 
 // closePart closes an interval.
 func (a *account) closePart(at, length time.Duration) {
+	if a.part.TotalCount() == 0 {
+		return
+	}
 	a.history.AddHistogram(at, length, a.part, a.longPart)
 	a.round.Merge(a.part)
 	a.longRound = max(a.longRound, a.longPart)
@@ -66,7 +72,7 @@ func (a *account) closeRound() (t Times) {
 }
 
 // close closes a round: it adds what the senders have measured, and what came in their way.
-func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, length time.Duration) (r Round, err error) {
+func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, length time.Duration, memory [2]int64) (r Round, err error) {
 	for i, w := range watches {
 		d, err := w.End()
 		if err != nil {
@@ -77,7 +83,8 @@ func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, 
 		}
 		b.disturbs[i].Add(&d)
 	}
-	begin, step := time.Duration(b.rounds)*b.config.Round, b.config.Round/intervals
+	intervals := b.config.intervals()
+	begin, step := time.Duration(b.rounds)*b.config.Round, b.config.Round/time.Duration(intervals)
 	for i := range intervals {
 		for _, one := range threads {
 			w := &one.samples.within[i]
@@ -93,7 +100,7 @@ func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, 
 	}
 	r = Round{
 		AtS: begin.Seconds(), Response: b.response.closeRound(), Service: b.service.closeRound(),
-		Rate: round3(float64(t.Sent) / length.Seconds()),
+		Rate: round3(float64(t.Sent) / length.Seconds()), SenderRSS: memory[0], ReceiverRSS: memory[1],
 	}
 	b.keep(r)
 	b.tally.add(t)

@@ -29,6 +29,7 @@ const (
 type Config struct {
 	Transport rig.Transport // default Shm
 	Rate      float64       // messages per second, of all senders together
+	Closed    bool          // instead of a rate: each session always has one message under way, and the next is due when its answer is there
 	Poisson   bool          // the times between messages are random, as if each came from a user of its own; else all the same
 	Seed      uint64        // of the random times; the same seed has the same times. Default 1
 	Size      int           // bytes of an encoded message; default 64
@@ -65,6 +66,9 @@ func (c Config) complete(m rig.Machine) (Config, error) {
 	if err := c.check(); err != nil {
 		return c, err
 	}
+	if err := rig.CheckDescriptors(c.Sessions); err != nil {
+		return c, err
+	}
 	var err error
 	c.Cores, err = c.choose(m)
 	return c, err
@@ -74,7 +78,9 @@ func (c *Config) check() error {
 	switch {
 	case rig.CarrierOf(c.Transport) == nil:
 		return fmt.Errorf("%w: transport %q is unknown; use %s", rig.ErrConfig, c.Transport, rig.Listed(rig.Transports()))
-	case !(c.Rate > 0) || math.IsInf(c.Rate, 0):
+	case c.Closed && (c.Rate != 0 || c.Poisson):
+		return fmt.Errorf("%w: a closed loop has no rate, and no random times", rig.ErrConfig)
+	case !c.Closed && (!(c.Rate > 0) || math.IsInf(c.Rate, 0)):
 		return fmt.Errorf("%w: a rate of %v messages per second; give more than 0, for instance --rate 100k", rig.ErrConfig, c.Rate)
 	case c.Rate > MaxRate:
 		return fmt.Errorf("%w: a rate of %.3g messages per second, which no machine keeps; give at most %.0f M", rig.ErrConfig, c.Rate, MaxRate/1e6)
@@ -95,7 +101,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: %v to warm up; give at most %v", rig.ErrConfig, c.Warm, MaxRound)
 	case c.Stall < 0 || c.Stall > MaxStall:
 		return fmt.Errorf("%w: a stall of %v; give 0 to %v", rig.ErrConfig, c.Stall, MaxStall)
-	case c.Rate*c.Round.Seconds() < 1:
+	case !c.Closed && c.Rate*c.Round.Seconds() < 1:
 		return fmt.Errorf("%w: no message is due within a round of %v at %v per second; give longer rounds", rig.ErrConfig, c.Round, c.Rate)
 	case c.Ring < perf.MinRing || c.Ring > perf.MaxRing || c.Ring&(c.Ring-1) != 0:
 		return fmt.Errorf("%w: a ring of %d bytes; give a power of two from %d to %d", rig.ErrConfig, c.Ring, perf.MinRing, perf.MaxRing)
@@ -156,9 +162,13 @@ func setDefault[T comparable](v *T, def T) {
 	}
 }
 
-// mostUnderWay is how many messages of a session may be sent and not answered: half of what a ring holds, so that neither
-// side ever waits for the other to make room.
+// mostUnderWay is how many messages of a session may be sent and not answered: at most half of what a ring holds, so that neither
+// side ever waits for the other to make room; and not too many in all.
 func (c *Config) mostUnderWay() int {
+	if c.Closed {
+		return 1
+	}
 	const header = 32 // of a frame and its record, at most
-	return max(c.Ring/2/(c.Size+header), 1)
+	const inAll = 1 << 18
+	return min(max(c.Ring/2/(c.Size+header), 1), max(inAll/c.Sessions, 16))
 }

@@ -125,6 +125,10 @@ func (c *Config) settings() map[string]string {
 	if len(c.Cores) > 0 {
 		all["cores"] = rig.FormatCores(c.Cores)
 	}
+	if c.Closed {
+		delete(all, "rate")
+		all["closed"] = "true"
+	}
 	if c.Poisson {
 		all["poisson"], all["seed"] = "true", strconv.FormatUint(c.Seed, 10)
 	}

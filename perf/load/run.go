@@ -63,7 +63,9 @@ func Run(ctx context.Context, c Config, o *Options) (Report, error) {
 		return Report{}, err
 	}
 	err = r.measure(ctx)
-	err = errors.Join(err, r.close())
+	if closing := r.close(); r.books.tally.Lost == 0 { // else the receiver is out of order, and the report says so
+		err = errors.Join(err, closing)
+	}
 	if r.books.rounds == 0 && (ctx.Err() != nil) {
 		return Report{}, perf.ErrInterrupted
 	}
@@ -173,8 +175,8 @@ func senderWait(c *Config) perf.Wait {
 func (r *run) newThread(i int) (*thread, error) {
 	c := &r.config
 	t := &thread{jobs: make(chan func()), core: -1, sender: &sender{
-		most: c.mostUnderWay(), clock: r.clock, schedule: newSchedule(c, i), samples: newSamples(), stop: &r.stop,
-		yields: !c.pinned(), patience: patience + c.Stall,
+		most: c.mostUnderWay(), clock: r.clock, schedule: newSchedule(c, i), samples: newSamples(c.intervals()), stop: &r.stop,
+		closed: c.Closed, yields: !c.pinned(), patience: patience + c.Stall,
 	}}
 	if c.pinned() {
 		t.core = c.Cores[i]
@@ -269,7 +271,7 @@ func (r *run) measure(ctx context.Context) error {
 		if err := r.ended(err); err != nil {
 			return err
 		}
-		latest, err := r.books.close(t, r.threads, watches, min(took, r.config.Round))
+		latest, err := r.books.close(t, r.threads, watches, min(took, r.config.Round), [2]int64{residentOf(os.Getpid()), residentOf(r.first.PID)})
 		if err != nil {
 			return err
 		}
@@ -372,6 +374,9 @@ func (r *run) close() error {
 		select {
 		case <-r.far.lost():
 		default:
+			if r.books.tally.Lost > 0 && !r.config.Transport.InProcess() {
+				break // it may never answer; to hang up ends it
+			}
 			if r.last = r.far.do(context.Background(), end); r.last.Err != "" {
 				errs = append(errs, errors.New(r.last.Err))
 			}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +22,9 @@ import (
 func TestEveryTransportTakesALoad(t *testing.T) {
 	needCores(t, 2)
 	for _, transport := range rig.Transports() {
+		if raceDetector && transport != rig.Inmem && transport != rig.TCP {
+			continue
+		}
 		for _, sessions := range sessionsOver(transport) {
 			t.Run(fmt.Sprint(transport, "/", sessions), func(t *testing.T) {
 				fdtest.Snapshot(t)
@@ -59,30 +65,70 @@ func TestEveryTransportTakesALoad(t *testing.T) {
 	}
 }
 
+// Several senders share the rate and the receiver. What is not pinned needs no cores of its own.
+func TestManySendersFanIn(t *testing.T) {
+	needCores(t, 2)
+	const senders = 3
+	c := short(Config{Transport: rig.WS, Senders: senders, Sessions: 7, Rate: 3000})
+	r, err := Run(t.Context(), c, &Options{Command: peerCommand})
+	if err != nil || r.Lost != 0 || r.Senders != senders || r.Sessions != 7 || len(r.Disturbances) != senders+1 || r.Disturbances[2].Thread != "sender 2" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	const due = 3000 * 80 / 1000
+	if got := r.Sent + r.Unsent; got < due-senders || got > due+senders || r.Response.Count != r.Sent {
+		t.Errorf("%d messages were due instead of %d, %d were answered of %d", got, due, r.Response.Count, r.Sent)
+	}
+}
+
 // A receiver that stops makes everybody wait who comes meanwhile. A closed loop would see one of them.
 func TestAStallOfTheReceiverShowsInTheResponseTimesTail(t *testing.T) {
 	needCores(t, 2)
 	const stall = 20 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	shown := false
-	c := Config{Rate: 50_000, Warm: 20 * time.Millisecond, Rounds: 50, Round: 300 * time.Millisecond, Stall: stall}
-	_, err := Run(ctx, c, &Options{Command: peerCommand, Progress: func(p Progress) {
+	shown, enough := false, false
+	c := Config{Rate: 25_000, Warm: 20 * time.Millisecond, Rounds: 3, Round: 500 * time.Millisecond, Stall: stall}
+	r, err := Run(ctx, c, &Options{Command: peerCommand, Progress: func(p Progress) {
 		if p.Round == 0 || p.Latest.Response.P999Ns == nil {
-			return // it is the first one, or the machine was so busy that there are too few
+			return // the machine was so busy that there are too few
 		}
-		// In each round 50 messages come in the first millisecond of the stall, and wait for 19 ms and more: one in 300.
+		enough = true
+		// In each round 25 messages come in the first millisecond of the stall, and wait for 19 ms and more: one in 500.
 		if response := *p.Latest.Response.P999Ns; response < 0.95*float64(stall) {
 			t.Errorf("p99.9 of the response time is %v", time.Duration(response))
 		}
 		// A machine that does other things makes more messages wait, but not always.
-		if p.Latest.Service.P50Ns < 0.1*float64(stall) {
+		if p.Latest.Service.P50Ns < 0.5*float64(stall) {
 			shown = true
 			cancel()
 		}
 	}})
-	if err != nil || !shown {
-		t.Errorf("p50 of the service time was never below a tenth of the stall: %v", err)
+	switch {
+	case err != nil:
+		t.Error(err)
+	case !enough:
+		t.Skip("the machine is too busy to send 10,000 messages in half a second")
+	case !shown:
+		for _, d := range r.Disturbances {
+			if d.Waited > d.Time/5 {
+				t.Skipf("the %s had no core for %v of %v", d.Thread, d.Waited, d.Time)
+			}
+		}
+		t.Error("p50 of the service time was never below half of the stall")
+	}
+}
+
+func TestAClosedLoopHasOneMessageUnderWayInEachSession(t *testing.T) {
+	needCores(t, 2)
+	for _, sessions := range []int{1, 4} {
+		c := Config{Closed: true, Sessions: sessions, Warm: 10 * time.Millisecond, Rounds: 2, Round: 40 * time.Millisecond}
+		r, err := Run(t.Context(), c, &Options{Command: peerCommand})
+		if err != nil || r.Unsent != 0 || r.Lost != 0 || r.Sent == 0 || r.Response != r.Service && r.Response.P50Ns != r.Service.P50Ns || r.LateMaxNs != 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	if err := (Config{Closed: true, Rate: 5}).Check(); !errors.Is(err, rig.ErrConfig) {
+		t.Error(err)
 	}
 }
 
@@ -100,6 +146,32 @@ func TestAReceiverThatIsKilledIsNamed(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "second process died (signal: killed)") {
 			t.Errorf("%d sessions: %v", sessions, err)
 		}
+	}
+}
+
+// A receiver that stops for good is found out when its round is over; what was measured until then is kept. It takes a while to give up.
+func TestAReceiverThatStopsForGoodIsReportedSoak(t *testing.T) {
+	if os.Getenv("CORECHAN_SOAK") == "" {
+		t.Skip("takes as long as an answer may: set CORECHAN_SOAK=1")
+	}
+	needCores(t, 2)
+	fdtest.Snapshot(t)
+	var peer *exec.Cmd
+	c := short(Config{})
+	c.Rounds = 1000
+	r, err := Run(t.Context(), c, &Options{
+		Command: func() *exec.Cmd { peer = peerCommand(); return peer },
+		Progress: func(p Progress) {
+			if p.Round == 2 {
+				_ = peer.Process.Signal(syscall.SIGSTOP)
+			}
+		},
+	})
+	if err != nil || r.Lost == 0 || r.RoundCount != 3 || r.Response.Count == 0 || r.Marks[len(r.Marks)-1].Text == "" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if !slices.ContainsFunc(r.Marks, func(m environment.Mark) bool { return m.Kind == environment.Lost }) {
+		t.Errorf("%+v", r.Marks)
 	}
 }
 
@@ -154,7 +226,10 @@ func TestOneProcessThatIsToldNothingFails(t *testing.T) {
 
 // sessionsOver are those worth a test: how many there are makes a difference to memory and to sockets.
 func sessionsOver(t rig.Transport) []int {
-	if t == rig.Shm || t == rig.TCP {
+	switch {
+	case t == rig.TCP && raceDetector:
+		return []int{5}
+	case t == rig.Shm || t == rig.TCP:
 		return []int{1, 5}
 	}
 	return []int{1}

@@ -19,6 +19,9 @@ type schedule struct {
 // newSchedule makes that of one sender of all, who share a rate. At a constant rate they take turns. Those of one seed are
 // always the same.
 func newSchedule(c *Config, sender int) *schedule {
+	if c.Closed {
+		return &schedule{}
+	}
 	s := &schedule{period: float64(c.Senders) / c.Rate * 1e9}
 	s.phase = s.period * float64(sender) / float64(c.Senders)
 	if c.Poisson {

@@ -31,10 +31,12 @@ func newConn(c *Config) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{
+	one := &conn{
 		out: out, in: perf.Message{Pad: make([]byte, len(out.Pad))},
 		sentAt: make([]int64, 1<<bits.Len(uint(c.mostUnderWay()))),
-	}, nil
+	}
+	clear(one.sentAt) // touches it
+	return one, nil
 }
 
 func (c *conn) underWay() int { return int(c.sent - c.back) }
@@ -47,6 +49,7 @@ type sender struct {
 	schedule *schedule
 	samples  *samples
 	stop     *atomic.Bool // of all: set when the run is to end
+	closed   bool         // due whenever there is room
 	yields   bool         // let other goroutines run: what brings the answers may be one
 	patience time.Duration
 
@@ -96,11 +99,15 @@ func (s *sender) run(r round) (t tally, err error) {
 			return t, errStopped
 		}
 		sent := false
+		if s.closed && due < end {
+			due = min(max(now, r.begin), end-1)
+		}
 		if due < end {
 			switch {
 			case now >= end:
-				t.Unsent = s.schedule.left(end)
-				due = end
+				if due = end; !s.closed {
+					t.Unsent = s.schedule.left(end)
+				}
 			case now >= due:
 				if c := s.next(); c != nil {
 					stalls := due >= stallFrom

@@ -35,9 +35,14 @@ func environmentsOf(all []Named) environments {
 	different := false
 	for _, name := range names {
 		line := environmentLine{Name: strings.ReplaceAll(name, "_", " ")}
+		told := false
 		for _, c := range columns {
 			line.Values = append(line.Values, c[name])
 			line.Differs = line.Differs || c[name] != line.Values[0]
+			told = told || c[name] != ""
+		}
+		if !told {
+			continue
 		}
 		different = different || line.Differs
 		e.Lines = append(e.Lines, line)

@@ -43,8 +43,11 @@ type node struct {
 }
 
 // ReadProfile reads a profile of go tool pprof's format, whoever wrote it.
-func ReadProfile(from io.Reader) (*profile.Profile, error) {
-	b, err := io.ReadAll(io.LimitReader(from, maxProfile+1))
+func ReadProfile(from io.Reader) (*profile.Profile, error) { return readProfile(from, maxProfile) }
+
+// readProfile reads one of that many bytes at most, unpacked.
+func readProfile(from io.Reader, most int) (*profile.Profile, error) {
+	b, err := io.ReadAll(io.LimitReader(from, int64(most)+1))
 	if err != nil {
 		return nil, err
 	}
@@ -53,12 +56,12 @@ func ReadProfile(from io.Reader) (*profile.Profile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("unpack the profile: %w", err)
 		}
-		if b, err = io.ReadAll(io.LimitReader(z, maxProfile+1)); err != nil {
+		if b, err = io.ReadAll(io.LimitReader(z, int64(most)+1)); err != nil {
 			return nil, fmt.Errorf("unpack the profile: %w", err)
 		}
 	}
-	if len(b) > maxProfile {
-		return nil, fmt.Errorf("%w: a profile of more than %d MiB", result.ErrTooLarge, maxProfile>>20)
+	if len(b) > most {
+		return nil, fmt.Errorf("%w: a profile of more than %d bytes", result.ErrTooLarge, most)
 	}
 	p, err := profile.ParseUncompressed(b)
 	if err != nil {

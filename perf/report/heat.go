@@ -11,7 +11,8 @@ import (
 type heat struct {
 	Title  string    `json:"title"`
 	System bool      `json:"system"`
-	At     []num     `json:"at"`  // begin of each interval, s; and the end of the last
+	At     []num     `json:"at"`  // begin of each interval, s
+	End    []num     `json:"end"` // and its end, or the begin of the next one
 	P50    []num     `json:"p50"` // ns
 	P99    []num     `json:"p99"`
 	Max    []num     `json:"max"`
@@ -48,8 +49,7 @@ func heatsOf(all []Named) (list []heat, left int) {
 
 func heatOf(t *result.Timing) (h heat) {
 	top := 0
-	end := 0.0
-	for _, v := range t.Intervals {
+	for i, v := range t.Intervals {
 		h.At = append(h.At, num(v.At))
 		h.P50, h.P99, h.Max = append(h.P50, above(v.P50Ns)), append(h.P99, above(v.P99Ns)), append(h.Max, above(v.MaxNs))
 		cells := []int64{}
@@ -58,9 +58,8 @@ func heatOf(t *result.Timing) (h heat) {
 			top = max(top, b.Index)
 		}
 		h.Cells = append(h.Cells, cells)
-		end = v.At + v.For
+		h.End = append(h.End, num(result.Until(t.Intervals, i)))
 	}
-	h.At = append(h.At, num(end))
 	for b := range top + 2 {
 		h.Bands = append(h.Bands, num(result.BandFrom(b)))
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -40,7 +41,7 @@ type Profile struct {
 	Profile *profile.Profile
 }
 
-// Input is what a report is made of. The first result is the one that others are held against.
+// Input is what a report is made of. The first result of a kind is the one that others are held against.
 type Input struct {
 	Title    string // default: "corechan perf"
 	Results  []Named
@@ -63,11 +64,17 @@ type page struct {
 	Sweeps       []sweep
 	Heats        []heat
 	HeatsLeft    int
+	CoreMaps     []coreMap
 	Repeats      []strip
 	Compared     []compared
 	Flames       []flame
 	Environments environments
 	Data         template.JS
+}
+
+// HeatsOfLimits says whether there are pictures of what systems were held against.
+func (p *page) HeatsOfLimits() bool {
+	return slices.ContainsFunc(p.Heats, func(h heat) bool { return !h.System })
 }
 
 // data is what the script draws.
@@ -101,6 +108,7 @@ func Write(w io.Writer, in Input) error {
 	}
 	p.Sweeps = sweepsOf(in.Results)
 	p.Heats, p.HeatsLeft = heatsOf(in.Results)
+	p.CoreMaps = coreMaps(in.Results)
 	p.Repeats = repeats(in.Results)
 	p.Compared = comparisons(in.Results)
 	for i := range in.Profiles {

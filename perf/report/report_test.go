@@ -163,7 +163,7 @@ func TestAReportShowsAllThatThereIs(t *testing.T) {
 			count += column[i]
 		}
 	}
-	if count != 2000 || len(d.Heats[0].At) != 51 || len(d.Heats[0].Cells) != 50 {
+	if count != 2000 || len(d.Heats[0].At) != 50 || d.Heats[0].End[49] != 1.25 || len(d.Heats[0].Cells) != 50 {
 		t.Errorf("%d times in the heat map of %d columns", count, len(d.Heats[0].Cells))
 	}
 	f := d.Flames[0]
@@ -192,6 +192,34 @@ func TestASettingThatChangesIsASweep(t *testing.T) {
 	d := drawn(t, written(t, Input{Results: []Named{{"load", r}}}))
 	if len(d.Sweeps) != 1 || d.Sweeps[0].By != "rate" || fmt.Sprint(d.Sweeps[0].X, d.Sweeps[0].Series[0].Y) != "[100000 200000 300000] [100 200 300]" {
 		t.Errorf("%+v", d.Sweeps)
+	}
+}
+
+func TestPairsOfCoresAreATable(t *testing.T) {
+	r := &result.Result{Kind: "cores"}
+	for pair, ns := range map[string]float64{"0,1": 50, "0,2": 100, "1,2": 200, "x": 9} {
+		r.Subjects = append(r.Subjects, result.Subject{
+			Name: "cache line", Role: result.System, Config: map[string]string{"pair": pair},
+			Figures: []result.Figure{result.NewFigure("p50", result.Nanoseconds, result.Lower, ns)},
+		})
+	}
+	got := coreMaps([]Named{{"map", r}})
+	if len(got) != 1 || fmt.Sprint(got[0].Cores, got[0].Rows) != "[0 1 2] [{0 [{ -1} {50 0} {100 50}]} {1 [{50 0} { -1} {200 100}]} {2 [{100 50} {200 100} { -1}]}]" {
+		t.Errorf("%+v", got)
+	}
+	if page := written(t, Input{Results: []Named{{"map", r}}}); !strings.Contains(page, `<td style="--part: 50%">100</td>`) {
+		t.Error("the table is not in the page")
+	}
+}
+
+func TestResponseAndServiceTimesStandApart(t *testing.T) {
+	r := sample(t, "shm", nil)
+	other := r.Subjects[1].Timings[0]
+	r.Subjects[0].Timings[0].Name, other.Name = "response", "service"
+	r.Subjects[0].Timings, r.Subjects = append(r.Subjects[0].Timings, other), r.Subjects[:1]
+	_, rows := summary([]Named{{"load", r}})
+	if len(rows) != 2 || rows[0].Name != "shm, response" || rows[1].Name != "shm, service" || rows[1].Result != "" || fmt.Sprint(rows[0].Cells) == fmt.Sprint(rows[1].Cells) {
+		t.Errorf("%+v", rows)
 	}
 }
 

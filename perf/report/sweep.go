@@ -24,7 +24,7 @@ var swept = []string{"p50", "p99", "p99.9"}
 // sweepsOf finds sweeps: of the subjects of one result and name, at least three that differ in the same setting alone.
 func sweepsOf(all []Named) (list []sweep) {
 	for _, r := range all {
-		type key struct{ name, by, rest string }
+		type key struct{ by, rest string }
 		found := map[key][]point{}
 		var order []key
 		for i := range r.Result.Subjects {
@@ -39,7 +39,7 @@ func sweepsOf(all []Named) (list []sweep) {
 				}
 				rest := result.Subject{Role: s.Role, Name: s.Name, Config: maps.Clone(s.Config)}
 				delete(rest.Config, by)
-				k := key{s.Name, by, rest.Key()}
+				k := key{by, called(&rest)}
 				if found[k] == nil {
 					order = append(order, k)
 				}

@@ -82,10 +82,25 @@ func summary(all []Named) (columns []string, rows []row) {
 			if i == 0 {
 				line.Result, line.Kind = r.Name, r.Result.Kind
 			}
-			for _, name := range columns {
-				line.Cells = append(line.Cells, cellOf(s, name))
+			if len(s.Timings) < 2 {
+				for _, name := range columns {
+					line.Cells = append(line.Cells, cellOf(s, name))
+				}
+				rows = append(rows, line)
+				continue
 			}
-			rows = append(rows, line)
+			for j := range s.Timings { // each of several kinds of times has a line
+				one := *s
+				one.Timings = s.Timings[j : j+1]
+				if j > 0 {
+					one.Figures, line.Result, line.Cells = nil, "", nil
+				}
+				for _, name := range columns {
+					line.Cells = append(line.Cells, cellOf(&one, name))
+				}
+				line.Name = called(s) + ", " + s.Timings[j].Name
+				rows = append(rows, line)
+			}
 		}
 	}
 	return columns, rows
@@ -147,7 +162,7 @@ func scaled(v float64, unit string) string {
 	return fmt.Sprintf("%.0f %s", v, unit)
 }
 
-// compared is a result held against the first.
+// compared is a result held against the first of its kind.
 type compared struct {
 	A, B     string
 	Warnings []string
@@ -164,10 +179,13 @@ type comparedFigure struct {
 	Verdict                     compare.Verdict
 }
 
-// comparisons hold every result against the first that has something in common with it.
+// comparisons hold every result against the first of its kind.
 func comparisons(all []Named) (list []compared) {
-	first := all[0]
-	for _, other := range all[1:] {
+	for i, other := range all {
+		first := all[slices.IndexFunc(all, func(r Named) bool { return r.Result.Kind == other.Result.Kind })]
+		if first.Result == all[i].Result {
+			continue
+		}
 		got := compare.Compare([]*result.Result{first.Result}, []*result.Result{other.Result}, nil)
 		if len(got.Pairs) == 0 {
 			continue

@@ -67,16 +67,19 @@ func ReadAll(path string) ([]*Result, error) {
 const MaxFiles = 1000
 
 // Read reads one result, whoever wrote it.
-func Read(from io.Reader) (*Result, error) {
-	b, err := io.ReadAll(io.LimitReader(from, MaxFile+1))
+func Read(from io.Reader) (*Result, error) { return readWithin(from, MaxFile, MaxValues) }
+
+// readWithin reads a result of that many bytes and values at most.
+func readWithin(from io.Reader, bytesAtMost, valuesAtMost int) (*Result, error) {
+	b, err := io.ReadAll(io.LimitReader(from, int64(bytesAtMost)+1))
 	switch {
 	case err != nil:
 		return nil, err
-	case len(b) > MaxFile:
-		return nil, fmt.Errorf("%w: more than %d MiB", ErrTooLarge, MaxFile>>20)
+	case len(b) > bytesAtMost:
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, bytesAtMost)
 	}
-	if n := values(b); n > MaxValues {
-		return nil, fmt.Errorf("%w: %d values; %d at most", ErrTooLarge, n, MaxValues)
+	if n := values(b); n > valuesAtMost {
+		return nil, fmt.Errorf("%w: %d values; %d at most", ErrTooLarge, n, valuesAtMost)
 	}
 	var head struct {
 		Format  string `json:"format"`

@@ -52,6 +52,16 @@ type Interval struct {
 	Bands Bands   `json:"bands,omitempty"` // how many times there were of each length
 }
 
+// Until is when interval i ends in a picture: where the next one begins, if that is not long after its own end. Between the slices of a
+// system lie those of what it is held against.
+func Until(all []Interval, i int) float64 {
+	const near = 8 // of its own lengths
+	if i+1 < len(all) && all[i+1].At-all[i].At <= near*all[i].For {
+		return all[i+1].At
+	}
+	return all[i].At + all[i].For
+}
+
 // Band counts the times of about the same length: those from BandFrom(Index) to below BandFrom(Index+1).
 type Band struct {
 	Index int

@@ -23,7 +23,8 @@ const (
 // maxNames bounds how many results of one kind a folder may have from the same second.
 const maxNames = 1000
 
-// CheckTarget says whether Write could write there now, so that it is known before a long measurement. Nothing is left behind.
+// CheckTarget says whether Write could write there now, so that it is known before a long measurement. Nothing is left behind
+// but the folder, if there was none.
 func CheckTarget(target string) error {
 	dir, _ := split(target)
 	f, err := create(dir)

@@ -119,7 +119,7 @@
     ctx.clip();
     ctx.fillStyle = css("--c0");
     h.cells.forEach((column, i) => {
-      const left = u.valToPos(h.at[i], "x", true), right = u.valToPos(h.at[i + 1], "x", true);
+      const left = u.valToPos(h.at[i], "x", true), right = u.valToPos(h.end[i], "x", true);
       for (let k = 0; k < column.length; k += 2) {
         const bottom = u.valToPos(h.bands[column[k]], "y", true), top = u.valToPos(h.bands[column[k] + 1], "y", true);
         ctx.globalAlpha = 0.08 + 0.72 * Math.log1p(column[k + 1]) / Math.log1p(most);
@@ -135,7 +135,7 @@
     add(el, (width, height) => new uPlot({
       width, height, padding: [8, 30, 0, 0],
       scales: {
-        x: { time: false, range: [h.at[0], h.at[h.at.length - 1]] },
+        x: { time: false, range: [h.at[0], h.end[h.end.length - 1]] },
         y: { distr: 3, log: 10, range: [lowest, highest] },
       },
       axes: [axis({ values: (u, all) => all.map(v => v + " s") }), timeAxis()],
@@ -144,7 +144,7 @@
       }))),
       cursor: { y: false },
       hooks: { drawClear: [u => cells(u, h)] },
-    }, [h.at.slice(0, -1), h.p50, h.p99, h.max], el));
+    }, [h.at, h.p50, h.p99, h.max], el));
   }
 
   // A flame graph: boxes from the root downwards. What is clicked becomes the whole width.

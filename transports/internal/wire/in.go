@@ -32,6 +32,7 @@ func (b *bell) read(wait bool) (frame bool, err error) {
 	for in.err == nil && !in.over {
 		space := in.inlet.Space()
 		if len(space) == 0 { // a lease holds the ring
+			in.more = true // who knows: the peer may be gone, and what it has sent before still be there
 			return false, nil
 		}
 		n, err := b.stream.Read(space, wait)
