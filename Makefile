@@ -3,6 +3,8 @@
 FUZZTIME ?= 20s
 # soak fuzzes for longer than fuzz does
 SOAKFUZZTIME ?= 2m
+# how often bench runs each
+BENCHCOUNT ?= 6
 
 GO ?= go
 TOOLS := bin/tools
@@ -13,7 +15,7 @@ CI := ./.ci/demo ./.ci/smoke
 ALLOC := Alloc
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint fuzz soak model generate clean need-go
+.PHONY: help build demo test bench compare guard lint fuzz soak model generate clean need-go
 
 help: ## print these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -37,8 +39,18 @@ test: need-go ## vet, all tests under -race, then those that count allocations w
 	$(GO) test -run '$(ALLOC)' -timeout 3m ./...
 	@GO=$(GO) .ci/modules
 
-bench: need-go ## run the Go benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: need-go ## the Go benchmarks of each layer, for benchstat: bench/results/bench.txt
+	@mkdir -p bench/results
+	@bash -o pipefail -c '$(GO) test -run "^$$" -bench . -benchmem -count $(BENCHCOUNT) -timeout 60m ./bench | tee bench/results/bench.txt'
+
+compare: need-go ## corechan beside others, in turns with the machine's limit (five minutes): bench/results/compare.md
+	@.ci/need cores
+	@.ci/need gcc libzmq3-dev libnng-dev || echo "What is missing is left out, and named."
+	$(GO) -C bench/peers run . --out ../results
+
+guard: need-go ## fail where a figure of the README is worse than twice what was recorded, five times in a row
+	@.ci/need cores
+	$(GO) run ./bench/guard
 
 lint: need-go ## go vet, staticcheck and gofumpt, pinned in internal/tools
 	$(GO) vet ./... $(CI)
@@ -59,6 +71,7 @@ model: ## check the model of ring and doorbell, and that breaking it is noticed
 generate: need-go ## write generated files again, with the pinned generators
 	$(GO) build -modfile=internal/tools/go.mod -o $(TOOLS)/ tool
 	PATH="$(CURDIR)/$(TOOLS):$$PATH" $(GO) generate ./...
+	$(GO) -C bench/peers tool corechan gen ./echo ./services/corechan
 
 clean: ## remove what was built
 	rm -rf bin build

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/corechan/corechan/engine"
@@ -72,6 +73,32 @@ func BenchmarkSendReceive(b *testing.B) {
 			if err := r.Receive(ctx, &got); err != nil {
 				b.Fatal(err)
 			}
+		}
+	})
+}
+
+// BenchmarkSnapshot is what a look from another process costs this one: its snapshot in the binary form, and reading that.
+func BenchmarkSnapshot(b *testing.B) {
+	for _, sessions := range []int{1, 1000} {
+		s := snapshotOf(sessions, 4)
+		page := must(s.AppendBinary(nil))
+		b.Run(fmt.Sprintf("write/sessions=%d", sessions), func(b *testing.B) {
+			for b.Loop() {
+				page, _ = s.AppendBinary(page[:0])
+			}
+		})
+		b.Run(fmt.Sprintf("read/sessions=%d", sessions), func(b *testing.B) {
+			for b.Loop() {
+				if err := s.UnmarshalBinary(page); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("take", func(b *testing.B) {
+		pair(b, nil)
+		for b.Loop() {
+			engine.Default().Snapshot()
 		}
 	})
 }

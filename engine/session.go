@@ -29,7 +29,7 @@ type Session struct {
 	link *Link
 	log  *slog.Logger
 	id   uint64 // of the engine's, from 1
-	born time.Time
+	born int64  // Unix time in nanoseconds
 	// shown: the peer is another process, as far as is known.
 	shown bool
 
@@ -62,7 +62,7 @@ type Session struct {
 	// draining: see Drain.
 	draining atomic.Bool
 
-	past Counters // of its links that are gone; under Engine.tally.mu
+	past *Counters // of its links that are gone, nil if none is; under Engine.tally.mu
 
 	running sync.Mutex // while a loop is chosen; before all others
 	locals  sync.Map
@@ -73,7 +73,7 @@ type Session struct {
 func NewSession(eng *Engine, l *Link) (*Session, error) {
 	s := &Session{
 		eng: eng, link: l, log: eng.log, limits: eng.cfg.Limits,
-		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}), born: time.Now(),
+		offered: map[string][]*recvEnd{}, acceptors: map[string]*acceptor{}, done: make(chan struct{}), born: time.Now().UnixNano(),
 	}
 	if l.Window != 0 {
 		s.limits.Window = l.Window

@@ -115,7 +115,7 @@ func (s *Session) snapshot(now time.Time) SessionSnapshot {
 	peer := s.Peer()
 	one := SessionSnapshot{
 		ID: s.id, Transport: s.link.Transport, Dialer: s.link.Dialer, Addr: peer.Addr, Local: peer.Local,
-		PeerPID: peer.Cred.PID, PeerUID: peer.Cred.UID, Core: -1, Age: max(now.Sub(s.born), 0),
+		PeerPID: peer.Cred.PID, PeerUID: peer.Cred.UID, Core: -1, Age: age(now.UnixNano(), s.born),
 		Lanes: len(s.allLanes()), References: int(s.references.Load()), Channels: slices.Collect(s.Channels()),
 	}
 	if l := s.port.loop.Load(); l != nil {
@@ -154,7 +154,9 @@ func (t *tally) read(sessions map[*Session]*SessionSnapshot, loops map[int]*Loop
 		}
 	}
 	for sess, one := range sessions {
-		one.Counters.Add(&sess.past)
+		if sess.past != nil {
+			one.Counters.Add(sess.past)
+		}
 		if of := all[sess.link.Transport]; of != nil { // else it has just been made
 			of.Sessions++
 		}

@@ -24,8 +24,8 @@ import (
 //	  │ bucketRecord …      of all latencies │
 //	  └──────────────────────────────────────┘
 //
-// A section is an array: count records of size bytes each, from offset on. A later version may append fields to a record and add
-// sections behind; readers skip what they do not know. Text is UTF-8, cut to its field, and padded with zeros.
+// A section is an array: count records of size bytes each, from offset on. A later version may append fields to a record and use what
+// is left of the header for sections; readers skip what they do not know, and take as zero what an earlier version does not have. Text is UTF-8, cut to its field, and padded with zeros.
 const (
 	snapshotMagic   = 0x73746174_6e616863 // "chanstat"
 	snapshotVersion = 1
@@ -56,6 +56,8 @@ const (
 	maxSnapshotTransports = 32
 	maxSnapshotBuckets    = 512
 	maxLatencyBuckets     = 16384
+
+	minRecord, maxRecord = 16, 4096 // bytes
 )
 
 // ErrSnapshot says that bytes are no snapshot.
@@ -181,7 +183,7 @@ func getSection[T, R any](b []byte, at section, most int, list *[]T, unpack func
 	switch {
 	case at.Count == 0:
 		return nil
-	case uint64(at.Size) < size || at.Size > 4096:
+	case at.Size < minRecord || at.Size > maxRecord:
 		return fmt.Errorf("%w: records of %d bytes instead of %d", ErrSnapshot, at.Size, size)
 	case uint64(at.Count) > uint64(most):
 		return fmt.Errorf("%w: %d records of a kind, at most %d", ErrSnapshot, at.Count, most)
@@ -189,10 +191,12 @@ func getSection[T, R any](b []byte, at section, most int, list *[]T, unpack func
 		return fmt.Errorf("%w: records up to byte %d of %d", ErrSnapshot, end, len(b))
 	}
 	all := make([]T, at.Count)
+	record := make([]byte, size) // what an earlier version does not have stays zero
 	for i := range all {
 		var r R
 		from := uint64(at.Offset) + uint64(i)*uint64(at.Size)
-		if _, err := binary.Decode(b[from:from+size], binary.LittleEndian, &r); err != nil {
+		copy(record, b[from:from+uint64(at.Size)])
+		if _, err := binary.Decode(record, binary.LittleEndian, &r); err != nil {
 			return fmt.Errorf("%w: %w", ErrSnapshot, err)
 		}
 		all[i] = unpack(&r)

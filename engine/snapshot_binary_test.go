@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,6 +56,30 @@ func TestASnapshotSurvivesItsBinaryForm(t *testing.T) {
 		want, _ := json.Marshal(s)
 		if have, _ := json.Marshal(&got); len(s.Sessions) != 0 && string(have) != string(want) {
 			t.Errorf("%s\nis not\n%s", have, want)
+		}
+	}
+}
+
+// A program of an earlier version, whose records have fewer fields, can be read, and so can one of a later version.
+func TestASnapshotOfAnotherVersionCanBeRead(t *testing.T) {
+	good, err := snapshotOf(2, 0).AppendBinary(nil)
+	check(t, err)
+	const sessions = 56 + 2*16 // the section of sessions in the header
+	offset, size := binary.LittleEndian.Uint32(good[sessions:]), binary.LittleEndian.Uint32(good[sessions+8:])
+	for _, other := range []uint32{size - 64, size + 64} {
+		b := slices.Clone(good)
+		binary.LittleEndian.PutUint32(b[sessions:], uint32(len(b)))
+		binary.LittleEndian.PutUint32(b[sessions+8:], other)
+		for i := range uint32(2) {
+			record := make([]byte, other)
+			copy(record, good[offset+i*size:][:size])
+			b = append(b, record...)
+		}
+		var s engine.Snapshot
+		check(t, s.UnmarshalBinary(b))
+		if len(s.Sessions) != 2 || s.Sessions[1].ID != 2 || s.Sessions[1].Addr != "shm://@x" || s.Sessions[1].FramesSent != 15 ||
+			(s.Sessions[1].ReceiveRing != 0) != (other > size) {
+			t.Errorf("%+v", s.Sessions)
 		}
 	}
 }

@@ -120,6 +120,9 @@ func (t *tally) leave(p *port, s *Session) {
 	defer t.mu.Unlock()
 	delete(t.ports, p)
 	c, _ := p.counts()
+	if s.past == nil {
+		s.past = &Counters{}
+	}
 	s.past.Add(&c)
 	t.of(s).counters.Add(&c)
 	if l := p.loop.Load(); l != nil {

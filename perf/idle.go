@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/corechan/corechan/perf/rig"
 )
 
@@ -97,13 +95,7 @@ func (c IdleConfig) complete() (IdleConfig, error) {
 	case !(c.Seconds > 0) || c.Seconds > time.Hour.Seconds():
 		return c, fmt.Errorf("%w: %v seconds; give more than 0 and at most an hour", ErrConfig, c.Seconds)
 	}
-	var files unix.Rlimit
-	const beside = 200 // what a process has open beside its sessions
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err == nil && uint64(c.Sessions)+beside > files.Cur {
-		return c, fmt.Errorf("%w: %d sessions take a descriptor each, and a process may have %d; give at most %d, or raise the limit "+
-			"(ulimit -n %d, or LimitNOFILE= of the unit)", ErrConfig, c.Sessions, files.Cur, max(int(files.Cur)-beside, 1), c.Sessions+beside)
-	}
-	return c, nil
+	return c, rig.CheckDescriptors(c.Sessions)
 }
 
 const (

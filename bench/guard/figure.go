@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/perf/result"
 )
 
 // A figure is one of those that the README claims: a ratio to a limit.
@@ -46,39 +47,41 @@ func figures() []figure {
 // errInterrupted: less was measured than was asked for.
 var errInterrupted = errors.New("interrupted")
 
-// measurement measures a ratio for some seconds.
-type measurement = func(ctx context.Context, seconds float64) (float64, error)
+// A round is one measurement of a figure.
+type round struct {
+	ratio     float64
+	disturbed bool // others came in the way, as package perf/environment has it
+}
 
-func trips(do func(context.Context, perf.Config, *perf.Options) (perf.PingpongReport, error), c perf.Config) measurement {
-	return func(ctx context.Context, seconds float64) (float64, error) {
+// measurement measures for some seconds.
+type measurement = func(ctx context.Context, seconds float64) (round, error)
+
+// measured makes a measurement of a way to measure.
+func measured[R any](do func(context.Context, perf.Config, *perf.Options) (R, error), c perf.Config, of func(*R) (ratio float64, interrupted bool)) measurement {
+	return func(ctx context.Context, seconds float64) (round, error) {
 		c := c
 		c.Seconds = seconds
-		r, err := do(ctx, c, nil)
-		return r.RatioP50, orInterrupted(err, r.Interrupted)
+		var all result.Result
+		r, err := do(ctx, c, &perf.Options{Result: &all})
+		if err != nil {
+			return round{}, err
+		}
+		ratio, interrupted := of(&r)
+		if interrupted {
+			err = errInterrupted
+		}
+		return round{ratio, len(all.Marks) > 0}, err
 	}
+}
+
+func trips(do func(context.Context, perf.Config, *perf.Options) (perf.PingpongReport, error), c perf.Config) measurement {
+	return measured(do, c, func(r *perf.PingpongReport) (float64, bool) { return r.RatioP50, r.Interrupted })
 }
 
 func streams(do func(context.Context, perf.Config, *perf.Options) (perf.StreamReport, error), c perf.Config) measurement {
-	return func(ctx context.Context, seconds float64) (float64, error) {
-		c := c
-		c.Seconds = seconds
-		r, err := do(ctx, c, nil)
-		return r.Ratio, orInterrupted(err, r.Interrupted)
-	}
+	return measured(do, c, func(r *perf.StreamReport) (float64, bool) { return r.Ratio, r.Interrupted })
 }
 
 func calls(c perf.Config, ratio func(*perf.CallReport) float64) measurement {
-	return func(ctx context.Context, seconds float64) (float64, error) {
-		c := c
-		c.Seconds = seconds
-		r, err := perf.Call(ctx, c, nil)
-		return ratio(&r), orInterrupted(err, r.Interrupted)
-	}
-}
-
-func orInterrupted(err error, interrupted bool) error {
-	if err == nil && interrupted {
-		return errInterrupted
-	}
-	return err
+	return measured(perf.Call, c, func(r *perf.CallReport) (float64, bool) { return ratio(r), r.Interrupted })
 }

@@ -25,9 +25,18 @@ type verdict struct {
 	Recorded float64   `json:"recorded"`       // median; 0: it is not in the record
 	Base     []float64 `json:"base,omitempty"` // what strict rounds are compared with
 	Rounds   []float64 `json:"rounds"`
-	Ratio    float64   `json:"ratio"` // median of the rounds
-	Worse    float64   `json:"worse"` // than the record, or the base: above 1 is worse
+	Noisy    int       `json:"disturbed_rounds"` // of them: others came in the way of what was measured
+	Ratio    float64   `json:"ratio"`            // median of the rounds
+	Worse    float64   `json:"worse"`            // than the record, or the base: above 1 is worse
 	Failed   bool      `json:"failed"`
+}
+
+// add adds a round.
+func (v *verdict) add(r round) {
+	v.Rounds = append(v.Rounds, r.ratio)
+	if r.disturbed {
+		v.Noisy++
+	}
 }
 
 func (f *figure) verdict() verdict {
@@ -46,7 +55,7 @@ func (g *guard) loose(ctx context.Context) (all []verdict, err error) {
 			if err != nil {
 				return all, fmt.Errorf("%s: %w", f.name, err)
 			}
-			v.Rounds = append(v.Rounds, r)
+			v.add(r)
 			if !known || !f.suspect(v.Rounds, recorded.Ratio) {
 				break
 			}
@@ -64,15 +73,12 @@ func (g *guard) loose(ctx context.Context) (all []verdict, err error) {
 
 // strict measures rounds of all figures, and of the base's beside them. On an error it returns nothing: half of them say nothing.
 func (g *guard) strict(ctx context.Context, rounds int) ([]verdict, error) {
-	now, before, err := g.rounds(ctx, rounds)
+	all, before, err := g.rounds(ctx, rounds)
 	if err != nil {
 		return nil, err
 	}
-	var all []verdict
 	for i := range g.figures {
-		f := &g.figures[i]
-		v := f.verdict()
-		v.Rounds, v.Ratio = now[i], median(now[i])
+		f, v := &g.figures[i], &all[i]
 		recorded, known := g.recorded.of(f.name)
 		if known {
 			v.Recorded, v.Base = recorded.Ratio, recorded.Rounds
@@ -84,14 +90,16 @@ func (g *guard) strict(ctx context.Context, rounds int) ([]verdict, error) {
 			v.Worse = f.worsened(v.Ratio, median(v.Base))
 			v.Failed = f.slower(v.Rounds, v.Base)
 		}
-		all = append(all, v)
 	}
 	return all, nil
 }
 
 // rounds measures all figures in turn, so many times; and the base's, first or second in turn, so that neither has the better place.
-func (g *guard) rounds(ctx context.Context, rounds int) (now, before [][]float64, err error) {
-	now, before = make([][]float64, len(g.figures)), make([][]float64, len(g.figures))
+func (g *guard) rounds(ctx context.Context, rounds int) (now []verdict, before [][]float64, err error) {
+	for i := range g.figures {
+		now = append(now, g.figures[i].verdict())
+	}
+	before = make([][]float64, len(g.figures))
 	for round := range rounds {
 		for i := range g.figures {
 			f := &g.figures[i]
@@ -113,9 +121,12 @@ func (g *guard) rounds(ctx context.Context, rounds int) (now, before [][]float64
 				if err != nil {
 					return nil, nil, fmt.Errorf("%s: %w", f.name, err)
 				}
-				now[i] = append(now[i], r)
+				now[i].add(r)
 			}
 		}
+	}
+	for i := range now {
+		now[i].Ratio = median(now[i].Rounds)
 	}
 	return now, before, nil
 }
@@ -133,7 +144,7 @@ func failed(all []verdict) bool {
 // printVerdicts writes the table.
 func printVerdicts(w io.Writer, all []verdict, against string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "figure\tratio to the limit\trounds\t%s\tworse by\t\t\n", against)
+	fmt.Fprintf(t, "figure\tratio to the limit\trounds\tdisturbed\t%s\tworse by\t\t\n", against)
 	for _, v := range all {
 		base, worse, word := "-", "-", "not recorded"
 		if v.Worse != 0 {
@@ -150,7 +161,7 @@ func printVerdicts(w io.Writer, all []verdict, against string) error {
 		if v.High {
 			good = "high is good"
 		}
-		fmt.Fprintf(t, "%s\t%.2f (%s)\t%d\t%s\t%s\t%s\t\n", v.Name, v.Ratio, good, len(v.Rounds), base, worse, word)
+		fmt.Fprintf(t, "%s\t%.2f (%s)\t%d\t%d\t%s\t%s\t%s\t\n", v.Name, v.Ratio, good, len(v.Rounds), v.Noisy, base, worse, word)
 	}
 	return t.Flush()
 }

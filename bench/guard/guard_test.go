@@ -25,12 +25,12 @@ func TestMain(m *testing.M) {
 // fake is a figure whose rounds are given.
 func fake(name string, high bool, rounds ...float64) figure {
 	i := 0
-	return figure{name, "pingpong", high, func(context.Context, float64) (float64, error) {
+	return figure{name, "pingpong", high, func(context.Context, float64) (round, error) {
 		if i == len(rounds) {
-			return 0, errors.New("no more rounds")
+			return round{}, errors.New("no more rounds")
 		}
 		i++
-		return rounds[i-1], nil
+		return round{rounds[i-1], i%2 == 0}, nil
 	}}
 }
 
@@ -60,7 +60,7 @@ func TestTheGuardMeasuresOnWhileThereIsDoubt(t *testing.T) {
 		rounds int
 		failed bool
 	}{{1, false}, {3, false}, {5, true}, {1, false}} {
-		if v := all[i]; len(v.Rounds) != want.rounds || v.Failed != want.failed {
+		if v := all[i]; len(v.Rounds) != want.rounds || v.Failed != want.failed || v.Noisy != want.rounds/2 {
 			t.Errorf("%s: %d rounds, failed %v", v.Name, len(v.Rounds), v.Failed)
 		}
 	}

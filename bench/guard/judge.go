@@ -1,8 +1,9 @@
 package main
 
 import (
-	"math"
 	"slices"
+
+	"github.com/aclements/go-moremath/stats"
 )
 
 // The rules by which a figure fails: see the package comment.
@@ -45,55 +46,14 @@ func (f *figure) slower(rounds, base []float64) bool {
 	return larger(worse, other) < significance
 }
 
-// larger returns the probability that chance alone makes a's values as much larger than b's as they are: the one-sided Mann-Whitney U test,
-// by the normal approximation with corrections for ties and continuity (H. B. Mann, D. R. Whitney: On a Test of Whether one of Two Random
-// Variables is Stochastically Larger than the Other, 1947). It makes no assumption about the distribution, and one wild value
-// counts as little as any.
+// larger returns the probability that chance alone makes a's values as much larger than b's as they are, by the Mann-Whitney U test: it makes
+// no assumption about the distribution, and one wild value counts as little as any.
 func larger(a, b []float64) float64 {
-	type value struct {
-		v   float64
-		ofA bool
-	}
-	all := make([]value, 0, len(a)+len(b))
-	for _, v := range a {
-		all = append(all, value{v, true})
-	}
-	for _, v := range b {
-		all = append(all, value{v, false})
-	}
-	slices.SortFunc(all, func(x, y value) int {
-		switch {
-		case x.v < y.v:
-			return -1
-		case x.v > y.v:
-			return 1
-		}
-		return 0
-	})
-	rankSum, ties := 0.0, 0.0
-	for i := 0; i < len(all); {
-		j := i
-		for j < len(all) && all[j].v == all[i].v {
-			j++
-		}
-		rank := float64(i+j+1) / 2 // the mean of those that are equal
-		for _, v := range all[i:j] {
-			if v.ofA {
-				rankSum += rank
-			}
-		}
-		t := float64(j - i)
-		ties += t*t*t - t
-		i = j
-	}
-	n, m := float64(len(a)), float64(len(b))
-	u := rankSum - n*(n+1)/2
-	sigma := math.Sqrt(n * m / 12 * (n + m + 1 - ties/((n+m)*(n+m-1))))
-	if sigma == 0 {
+	r, err := stats.MannWhitneyUTest(a, b, stats.LocationGreater)
+	if err != nil {
 		return 1 // all are equal
 	}
-	z := (u - n*m/2 - 0.5) / sigma
-	return math.Erfc(z/math.Sqrt2) / 2
+	return r.P
 }
 
 // median returns the middle value, or the mean of the two in the middle; 0 of none.

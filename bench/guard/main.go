@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/perf/environment"
 )
 
 // flags are what a user may say.
@@ -93,7 +93,7 @@ func (f *flags) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if f.Strict && f.Base == "" && g.recorded.Machine != machine() {
+	if f.Strict && f.Base == "" && g.recorded.Machine != machine(ctx) {
 		return fmt.Errorf("the record is of another machine (%s); make one here with --record --file FILE, or use --base", g.recorded.Machine)
 	}
 	if f.Base != "" {
@@ -144,16 +144,19 @@ func (f *flags) once(ctx context.Context, g *guard, clear func()) (slower bool, 
 
 // record measures and writes the record.
 func (f *flags) record(ctx context.Context, g *guard, clear func()) error {
-	r := &record{Machine: machine(), Commit: commit(), When: time.Now().UTC().Format(time.RFC3339), Load: load(), Seconds: f.Seconds}
+	r := &record{
+		Machine: machine(ctx), Commit: commit(), When: time.Now().UTC().Format(time.RFC3339), Load: load(), Seconds: f.Seconds,
+	}
 	now, _, err := g.rounds(ctx, f.Rounds)
 	clear()
 	if err != nil {
 		return err
 	}
 	for i := range g.figures {
-		one := newRatios(g.figures[i].name, now[i])
+		one := newRatios(now[i].Name, now[i].Rounds)
+		one.Noisy = now[i].Noisy
 		r.Figures = append(r.Figures, one)
-		fmt.Printf("%s: %.2f (%.2f to %.2f)\n", one.Name, one.Ratio, one.Least, one.Most)
+		fmt.Printf("%s: %.2f (%.2f to %.2f; %d of %d rounds disturbed)\n", one.Name, one.Ratio, one.Least, one.Most, one.Noisy, len(one.Rounds))
 	}
 	return r.write(f.File)
 }
@@ -164,7 +167,7 @@ func (f *flags) measureOne(ctx context.Context) error {
 		if one.name == f.Measure {
 			r, err := one.measure(ctx, f.Seconds)
 			if err == nil {
-				fmt.Println(r)
+				fmt.Println(r.ratio)
 			}
 			return err
 		}
@@ -200,20 +203,9 @@ func progress() (show func(what string), clear func()) {
 }
 
 // machine says what a record is of.
-func machine() string {
-	name := "unknown processor"
-	b, _ := os.ReadFile("/proc/cpuinfo")
-	for l := range strings.Lines(string(b)) {
-		if key, value, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(key) == "model name" {
-			name = strings.TrimSpace(value)
-			break
-		}
-	}
-	var set unix.CPUSet
-	if unix.SchedGetaffinity(0, &set) == nil {
-		name += fmt.Sprintf(", %d cores", set.Count())
-	}
-	return name
+func machine(ctx context.Context) string {
+	e := environment.Read(ctx)
+	return fmt.Sprintf("%s, cores %s", e.CPU, e.Cores)
 }
 
 func load() string {

@@ -26,6 +26,7 @@ type ratios struct {
 	Least  float64   `json:"least"`
 	Most   float64   `json:"most"`
 	Rounds []float64 `json:"rounds"`
+	Noisy  int       `json:"disturbed_rounds,omitempty"` // of them: others came in the way
 }
 
 func newRatios(name string, rounds []float64) ratios {

@@ -24,7 +24,7 @@ func (coresCmd) Help() string {
 other are best put on cores that are near. Prints the median round trip in nanoseconds as a table, and draws it: on a terminal in
 colours, elsewhere in shades, the farther the darker. Cores that are hyperthreads of one physical core are named below it.
 
-JSON fields: cores, p50_ns (a matrix in the order of cores; null of a core with itself), siblings, trips, rounds, seconds; further ones may be added.
+JSON fields: cores, p50_ns (a matrix in the order of cores; null of a core with itself), siblings, trips, rounds, seconds, marks; further ones may be added.
 
 Examples:
 
@@ -102,6 +102,9 @@ func printCores(w io.Writer, m *coremap.Map, colours bool) {
 	fmt.Fprintf(w, "\nNearest: %.0f ns. Farthest: %.0f ns.\n", low, high)
 	for _, s := range m.Siblings {
 		fmt.Fprintf(w, "Hyperthreads of one core: %s.\n", perf.FormatCores(s))
+	}
+	for _, m := range m.Marks {
+		fmt.Fprintf(w, "Noisy (%s): %s.\n", m.Kind, m.Text)
 	}
 }
 

@@ -13,6 +13,7 @@ type exportCmd struct {
 	Files   []string `arg:"" help:"Results, or folders of them."`
 	As      string   `required:"" placeholder:"FORM" help:"bench (Go benchmark lines, for benchstat), hgrm (HdrHistogram's percentile file) or hlog (HdrHistogram's log)."`
 	Subject string   `placeholder:"NAME" help:"Of hgrm: whose times. Default: the first that has any."`
+	Times   string   `placeholder:"NAME" help:"Of hgrm: which of its times, such as service of perf load. Default: the first, of perf load response."`
 }
 
 // Help is the long help.
@@ -67,7 +68,11 @@ func (e *exportCmd) percentiles(a *app, all []*result.Result) error {
 			continue
 		}
 		if e.Subject == "" || e.Subject == s.Name {
-			return export.Percentiles(a.stdout, &s.Timings[0])
+			t, err := e.times(s)
+			if err != nil {
+				return err
+			}
+			return export.Percentiles(a.stdout, t)
 		}
 		names = append(names, s.Name)
 	}
@@ -75,4 +80,16 @@ func (e *exportCmd) percentiles(a *app, all []*result.Result) error {
 		return errors.New("no subject of it has times; streams are not timed message by message")
 	}
 	return fmt.Errorf("%w: no subject %q has times; those that have: %q", perf.ErrConfig, e.Subject, names)
+}
+
+// times are those of a subject that were asked for.
+func (e *exportCmd) times(s *result.Subject) (*result.Timing, error) {
+	var names []string
+	for i := range s.Timings {
+		if e.Times == "" || e.Times == s.Timings[i].Name {
+			return &s.Timings[i], nil
+		}
+		names = append(names, s.Timings[i].Name)
+	}
+	return nil, fmt.Errorf("%w: %s has no %q times; it has: %q", perf.ErrConfig, s.Name, e.Times, names)
 }

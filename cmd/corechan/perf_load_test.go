@@ -128,6 +128,12 @@ func TestALoadIsPrintedAsTextJSONAndBenchmarkLines(t *testing.T) {
 	if err != nil || len(names) != 1 || strings.Contains(names[0], ".noisy") != all[0].Noisy() {
 		t.Errorf("%v, %d marks, %v", names, len(all[0].Marks), err)
 	}
+	for times, want := range map[string]int{"response": exitOK, "service": exitOK, "flight": exitUsage} {
+		code, out, errOut := corechan(t, "perf", "export", dir, "--as", "hgrm", "--times", times)
+		if code != want || want == exitOK && !strings.Contains(out, "1/(1-Percentile)") || want != exitOK && !strings.Contains(errOut, `"service"`) {
+			t.Errorf("%s: exit code %d, %s", times, code, errOut)
+		}
+	}
 	code, out, errOut = corechan(t, append(shortLoad, "--json", "--poisson", "--seed", "5", "--transport", "inmem")...)
 	var r struct {
 		Poisson  bool
@@ -139,7 +145,7 @@ func TestALoadIsPrintedAsTextJSONAndBenchmarkLines(t *testing.T) {
 		t.Errorf("exit code %d, %v, %s: %s", code, err, errOut, out)
 	}
 	code, out, errOut = corechan(t, append(shortLoad, "--format", "bench")...)
-	if code != exitOK || !strings.Contains(out, "BenchmarkLoad") && !strings.Contains(out, "Benchmark") {
+	if code != exitOK || !strings.Contains(out, "BenchmarkLoad/shm/") {
 		t.Errorf("exit code %d, %s: %s", code, errOut, out)
 	}
 }

@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/perf/environment"
 	"github.com/corechan/corechan/perf/matrix"
 	"github.com/corechan/corechan/perf/rig"
 )
@@ -32,7 +35,7 @@ way each, sent by one thread and answered by a loop; their round trip is elapsed
 The cells come in random order, another one in each repeat, by the seed alone. Figures are medians of the repeats. The spread of a
 ratio is how far the repeats are apart, by the median: what differs by less is no difference. Combinations that do not exist are named.
 
-JSON fields: cells (each transport, size, wait, sessions, trip_ns, p50_ns, p99_ns, rate, limit_ns, limit_name, ratio, ratios, spread), skipped,
+JSON fields: cells (each transport, size, wait, sessions, trip_ns, p50_ns, p99_ns, rate, limit_ns, limit_name, ratio, ratios, spread, marks), skipped,
 repeats, seed, spread (median), spread_worst; further ones may be added.
 
 Examples:
@@ -85,14 +88,28 @@ func (m *matrixCmd) config() (c matrix.Config, err error) {
 	return c, err
 }
 
+// noisy says which kinds of marks there are.
+func noisy(marks []environment.Mark) string {
+	var kinds []string
+	for _, m := range marks {
+		if !slices.Contains(kinds, string(m.Kind)) {
+			kinds = append(kinds, string(m.Kind))
+		}
+	}
+	if len(kinds) == 0 {
+		return ""
+	}
+	return "noisy: " + strings.Join(kinds, ", ")
+}
+
 func printMatrix(w io.Writer, r *matrix.Report) {
 	fmt.Fprintf(w, "Round trips, one message under way in each session; medians of %d repeats, order by seed %d\n\n", r.Repeats, r.Seed)
 	t := newTable()
-	fmt.Fprint(t, "transport\tbytes\twait\tsessions\tround trip\tp50\tp99\tper second\tlimit\tratio\tspread\t\n")
+	fmt.Fprint(t, "transport\tbytes\twait\tsessions\tround trip\tp50\tp99\tper second\tlimit\tratio\tspread\t\t\n")
 	for i := range r.Cells {
 		f := &r.Cells[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%.2f\t%.0f %%\t\n", f.Transport, grouped(float64(f.Size)), f.Wait, f.Sessions,
-			nanoseconds(f.TripNs), nanoseconds(f.P50Ns), nanoseconds(f.P99Ns), scaled(f.Rate, ""), nanoseconds(f.LimitNs), f.Ratio, 100*f.Spread)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%.2f\t%.0f %%\t%s\t\n", f.Transport, grouped(float64(f.Size)), f.Wait, f.Sessions,
+			nanoseconds(f.TripNs), nanoseconds(f.P50Ns), nanoseconds(f.P99Ns), scaled(f.Rate, ""), nanoseconds(f.LimitNs), f.Ratio, 100*f.Spread, noisy(f.Marks))
 	}
 	t.print(w)
 	fmt.Fprintf(w, "\nRatio: a round trip by the limit's, measured in the same seconds. Spread of the ratios: %.0f %% in the median, %.0f %% at most.\n",

@@ -9,7 +9,7 @@
 //		fmt.Println(e.PID, e.Command, len(e.Snapshot.Sessions))
 //	}
 //
-// A look costs each process that is looked at a snapshot of its engine: some microseconds, and about one more for each session. A
+// A look costs each process that is looked at a snapshot of its engine: some ten microseconds, and a few more for each session. A
 // process that does not answer holds up nobody for longer than Patience.
 package watch
 

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sys/unix"
 
+	"github.com/corechan/corechan/perf/environment"
 	"github.com/corechan/corechan/perf/limit"
 	"github.com/corechan/corechan/perf/measure"
 	"github.com/corechan/corechan/perf/rig"
@@ -44,6 +47,8 @@ type Map struct {
 	Rounds      int      `json:"rounds"`   // that are complete
 	Seconds     float64  `json:"seconds"`
 	Interrupted bool     `json:"interrupted"` // less was measured than was asked for
+
+	Marks []environment.Mark `json:"marks"` // what disturbed it
 }
 
 // Cell is a time in nanoseconds; nil if there is none: of a core with itself, or where it was interrupted.
@@ -75,6 +80,9 @@ func Measure(ctx context.Context, c Config, progress func(Progress)) (m Map, err
 		return m, err
 	}
 	defer t.close()
+	if err := t.watch(); err != nil {
+		return m, err
+	}
 	begin := time.Now()
 	rounds := 0
 	pairs := pairsOf(len(c.Cores))
@@ -105,7 +113,8 @@ func Measure(ctx context.Context, c Config, progress func(Progress)) (m Map, err
 	if len(t.found) == 0 {
 		return m, ErrNothing
 	}
-	return m, nil
+	m.Marks, err = t.marks()
+	return m, err
 }
 
 // ErrNothing says that the context ended before anything was measured.
@@ -180,6 +189,8 @@ type table struct {
 	mem     []byte
 	samples []int64
 	jobs    []chan func()
+	threads []environment.Thread
+	watches []*environment.Watch
 	ended   sync.WaitGroup
 	found   map[pair][]float64
 	times   *hdrhistogram.Histogram
@@ -192,8 +203,10 @@ func newTable(c Config, clock measure.Clock) (*table, error) {
 	}
 	for _, core := range c.Cores {
 		jobs, ready := make(chan func()), make(chan error)
+		tid := 0
 		t.ended.Go(func() {
 			unpin, err := rig.Pin(core)
+			tid = unix.Gettid()
 			ready <- err
 			if err != nil {
 				return
@@ -208,6 +221,7 @@ func newTable(c Config, clock measure.Clock) (*table, error) {
 			t.close()
 			return nil, err
 		}
+		t.threads = append(t.threads, environment.Thread{Name: "thread", PID: os.Getpid(), TID: tid, Core: core})
 	}
 	return t, nil
 }
@@ -218,6 +232,34 @@ func (t *table) close() {
 	}
 	t.ended.Wait()
 	runtime.KeepAlive(t.mem)
+}
+
+// watch begins to watch all threads.
+func (t *table) watch() error {
+	for _, one := range t.threads {
+		w, err := environment.Begin(one)
+		if err != nil {
+			return err
+		}
+		t.watches = append(t.watches, w)
+	}
+	return nil
+}
+
+// maxMarks bounds the marks: of very many cores, the first that were disturbed are enough.
+const maxMarks = 100
+
+// marks says what came in their way.
+func (t *table) marks() ([]environment.Mark, error) {
+	marks := []environment.Mark{}
+	for _, w := range t.watches {
+		d, err := w.End()
+		if err != nil {
+			return nil, err
+		}
+		marks = append(marks, environment.Marks([]environment.Disturbance{d})...)
+	}
+	return marks[:min(len(marks), maxMarks)], nil
 }
 
 // slice measures a pair once, and returns the p50.

@@ -12,7 +12,7 @@ import (
 // Result is the map in the form that it has on disk: a subject for each pair.
 func (m *Map) Result(ctx context.Context) *result.Result {
 	r := &result.Result{
-		Kind: "cores", Environment: environment.Read(context.WithoutCancel(ctx)), Interrupted: m.Interrupted,
+		Kind: "cores", Environment: environment.Read(context.WithoutCancel(ctx)), Interrupted: m.Interrupted, Marks: m.Marks,
 		Config: map[string]string{"cores": rig.FormatCores(m.Cores), "trips": strconv.Itoa(m.Trips), "rounds": strconv.Itoa(m.Rounds)},
 	}
 	for i := range m.Cores {

@@ -68,7 +68,7 @@ func TestAViewerThatComesBackIsSparedWhatItHas(t *testing.T) {
 
 func TestAViewerThatDoesNotReadIsDroppedByNameAndOthersGoOn(t *testing.T) {
 	var log logged
-	d := startDash(t, Config{patience: 300 * time.Millisecond, Logger: log.logger()}, padded(sampleSize/2))
+	d := startDash(t, Config{patience: 2 * time.Second, Logger: log.logger()}, padded(sampleSize/2))
 	srv := serve(t, d)
 	sleeper := must(dial(t, srv, "", nil)) // nobody receives on it
 	defer sleeper.Close()

@@ -83,7 +83,8 @@ func (b *books) close(t tally, threads []*thread, watches []*environment.Watch, 
 		}
 		b.disturbs[i].Add(&d)
 	}
-	begin, step := time.Duration(b.rounds)*b.config.Round, b.config.Round/intervals
+	intervals := b.config.intervals()
+	begin, step := time.Duration(b.rounds)*b.config.Round, b.config.Round/time.Duration(intervals)
 	for i := range intervals {
 		for _, one := range threads {
 			w := &one.samples.within[i]

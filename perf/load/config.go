@@ -66,6 +66,9 @@ func (c Config) complete(m rig.Machine) (Config, error) {
 	if err := c.check(); err != nil {
 		return c, err
 	}
+	if err := rig.CheckDescriptors(c.Sessions); err != nil {
+		return c, err
+	}
 	var err error
 	c.Cores, err = c.choose(m)
 	return c, err
@@ -159,12 +162,13 @@ func setDefault[T comparable](v *T, def T) {
 	}
 }
 
-// mostUnderWay is how many messages of a session may be sent and not answered: half of what a ring holds, so that neither
-// side ever waits for the other to make room.
+// mostUnderWay is how many messages of a session may be sent and not answered: at most half of what a ring holds, so that neither
+// side ever waits for the other to make room; and not too many in all.
 func (c *Config) mostUnderWay() int {
 	if c.Closed {
 		return 1
 	}
 	const header = 32 // of a frame and its record, at most
-	return max(c.Ring/2/(c.Size+header), 1)
+	const inAll = 1 << 18
+	return min(max(c.Ring/2/(c.Size+header), 1), max(inAll/c.Sessions, 16))
 }

@@ -22,7 +22,7 @@
 // # Rounds
 //
 // A run is a round to warm up, then Config.Rounds measured ones. In a round nothing runs but senders and receiver: each sender
-// records into histograms (HdrHistogram, three digits) that were made and touched before, a pair for each of 20 intervals.
+// records into histograms (HdrHistogram, three digits) that were made and touched before, a pair for each of up to 20 intervals.
 // Between rounds these are merged. So memory does not depend on how many messages there are, and a collector is in nobody's way.
 //
 // A message belongs to the time at which it should have been sent. What was not sent by the end of its round was asked for in vain:

@@ -97,7 +97,12 @@ func newEngine(c *Config, core int, wait perf.Wait) (*engine.Engine, error) {
 	return engine.New(cfg)
 }
 
-func ringOptions(c *Config) ring.Options { return ring.Options{Capacity: c.Ring, Prefault: true} }
+// ringOptions are those of every ring. The pages of some are touched beforehand, so that no fault falls into a round; those of very many
+// would take all memory.
+func ringOptions(c *Config) ring.Options {
+	const most = 256 << 20
+	return ring.Options{Capacity: c.Ring, Prefault: c.Sessions*c.Ring <= most}
+}
 
 func shutdown(e *engine.Engine) error {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)

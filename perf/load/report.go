@@ -87,6 +87,9 @@ func timesOf(h *hdrhistogram.Histogram, longest int64) Times {
 
 func round3(v float64) float64 { return math.Round(v*1000) / 1000 }
 
+// maxMarks bounds the marks of a report: with very many senders, the first of them are enough.
+const maxMarks = 100
+
 // MaxMissed is the part of the messages that may be late for the end of their round.
 const MaxMissed = 0.01
 
@@ -105,8 +108,6 @@ func (r *run) report(ctx context.Context) (Report, error) {
 	}
 	stepped(&rep.Disturbances[len(r.threads)], r.first, r.last)
 	rep.Marks = append(r.marks(), environment.Marks(rep.Disturbances)...)
-	if rep.Marks == nil {
-		rep.Marks = []environment.Mark{}
-	}
+	rep.Marks = append([]environment.Mark{}, rep.Marks[:min(len(rep.Marks), maxMarks)]...)
 	return rep, r.record(ctx, &rep)
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,7 +87,7 @@ func TestAStallOfTheReceiverShowsInTheResponseTimesTail(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	shown, enough := false, false
-	c := Config{Rate: 25_000, Warm: 20 * time.Millisecond, Rounds: 6, Round: 500 * time.Millisecond, Stall: stall}
+	c := Config{Rate: 25_000, Warm: 20 * time.Millisecond, Rounds: 3, Round: 500 * time.Millisecond, Stall: stall}
 	r, err := Run(ctx, c, &Options{Command: peerCommand, Progress: func(p Progress) {
 		if p.Round == 0 || p.Latest.Response.P999Ns == nil {
 			return // the machine was so busy that there are too few
@@ -143,6 +146,32 @@ func TestAReceiverThatIsKilledIsNamed(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "second process died (signal: killed)") {
 			t.Errorf("%d sessions: %v", sessions, err)
 		}
+	}
+}
+
+// A receiver that stops for good is found out when its round is over; what was measured until then is kept. It takes a while to give up.
+func TestAReceiverThatStopsForGoodIsReportedSoak(t *testing.T) {
+	if os.Getenv("CORECHAN_SOAK") == "" {
+		t.Skip("takes as long as an answer may: set CORECHAN_SOAK=1")
+	}
+	needCores(t, 2)
+	fdtest.Snapshot(t)
+	var peer *exec.Cmd
+	c := short(Config{})
+	c.Rounds = 1000
+	r, err := Run(t.Context(), c, &Options{
+		Command: func() *exec.Cmd { peer = peerCommand(); return peer },
+		Progress: func(p Progress) {
+			if p.Round == 2 {
+				_ = peer.Process.Signal(syscall.SIGSTOP)
+			}
+		},
+	})
+	if err != nil || r.Lost == 0 || r.RoundCount != 3 || r.Response.Count == 0 || r.Marks[len(r.Marks)-1].Text == "" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if !slices.ContainsFunc(r.Marks, func(m environment.Mark) bool { return m.Kind == environment.Lost }) {
+		t.Errorf("%+v", r.Marks)
 	}
 }
 

@@ -1,13 +1,21 @@
 package load
 
 import (
+	"time"
+
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/corechan/corechan/perf/result"
 )
 
-// intervals are what a round is divided into, to see how times go.
-const intervals = 20
+// A round is divided into intervals, to see how times go: so many, of so long at least.
+const (
+	mostIntervals = 20
+	leastInterval = 10 * time.Millisecond
+)
+
+// intervals is how many those of a round are.
+func (c *Config) intervals() int { return int(min(max(c.Round/leastInterval, 1), mostIntervals)) }
 
 // digits that the histograms tell apart.
 const digits = 3
@@ -16,7 +24,7 @@ const digits = 3
 type samples struct {
 	begin  int64
 	perNs  float64 // intervals per nanosecond
-	within [intervals]interval
+	within []interval
 }
 
 // interval is what was due in one part of a round.
@@ -26,8 +34,8 @@ type interval struct {
 }
 
 // newSamples makes all that a round needs, and touches it, so that no page fault falls into one.
-func newSamples() *samples {
-	s := &samples{}
+func newSamples(intervals int) *samples {
+	s := &samples{within: make([]interval, intervals)}
 	for i := range s.within {
 		s.within[i].response, s.within[i].service = newHistogram(), newHistogram()
 	}
@@ -50,12 +58,12 @@ func (s *samples) reset() {
 
 // start begins a round.
 func (s *samples) start(begin, length int64) {
-	s.begin, s.perNs = begin, intervals/float64(length)
+	s.begin, s.perNs = begin, float64(len(s.within))/float64(length)
 }
 
 // add keeps the times of a message that was due in the round.
 func (s *samples) add(due, response, service int64) {
-	w := &s.within[min(int(float64(due-s.begin)*s.perNs), intervals-1)]
+	w := &s.within[min(int(float64(due-s.begin)*s.perNs), len(s.within)-1)]
 	w.longResponse, w.longServe = max(w.longResponse, response), max(w.longServe, service)
 	_ = w.response.RecordValue(inRange(response)) // in range by construction
 	_ = w.service.RecordValue(inRange(service))

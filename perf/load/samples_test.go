@@ -9,8 +9,8 @@ import (
 )
 
 func TestSamplesAreKeptByWhenTheyWereDue(t *testing.T) {
-	s := newSamples()
-	const begin, length = 1000, 2_000_000
+	const begin, length, intervals = 1000, 2_000_000, 20
+	s := newSamples(intervals)
 	s.start(begin, length)
 	for i := range int64(intervals) {
 		s.add(begin+i*length/intervals+10, 100+i, 50+i)
@@ -32,19 +32,19 @@ func TestSamplesAreKeptByWhenTheyWereDue(t *testing.T) {
 }
 
 func TestBooksAddUpAllSendersAndRounds(t *testing.T) {
-	c := Config{Round: time.Second, Senders: 2}
+	c := Config{Round: 50 * time.Millisecond, Senders: 2}
 	b := newBooks(&c)
-	threads := []*thread{{sender: &sender{samples: newSamples()}}, {sender: &sender{samples: newSamples()}}}
-	const rounds = 3
+	const rounds, intervals = 3, 5
+	threads := []*thread{{sender: &sender{samples: newSamples(intervals)}}, {sender: &sender{samples: newSamples(intervals)}}}
 	for range rounds {
 		for i, one := range threads {
-			one.samples.start(0, int64(time.Second))
+			one.samples.start(0, int64(c.Round))
 			for k := range int64(1000) {
-				one.samples.add(k*int64(time.Millisecond), 1000*int64(i+1), 500)
+				one.samples.add(k*int64(50*time.Microsecond), 1000*int64(i+1), 500)
 			}
 		}
-		r, err := b.close(tally{Sent: 2000, Late: 7}, threads, []*environment.Watch{}, time.Second, [2]int64{7, 8})
-		if err != nil || r.Response.Count != 2000 || r.Rate != 2000 || r.Response.MaxNs != 2000 || r.Service.P50Ns != 500 {
+		r, err := b.close(tally{Sent: 2000, Late: 7}, threads, []*environment.Watch{}, c.Round, [2]int64{7, 8})
+		if err != nil || r.Response.Count != 2000 || r.Rate != 40_000 || r.Response.MaxNs != 2000 || r.Service.P50Ns != 500 {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestBooksOfManyRoundsStayBounded(t *testing.T) {
 
 // Ten million messages take no more memory than a thousand.
 func TestSamplesAllocateNothing(t *testing.T) {
-	s := newSamples()
+	s := newSamples(mostIntervals)
 	s.start(0, int64(time.Second))
 	due := int64(0)
 	if n := testing.AllocsPerRun(10_000, func() {
@@ -95,7 +95,7 @@ func TestSamplesAllocateNothing(t *testing.T) {
 // What a message costs beside the clock: its place among those under way, and its two times. Below 30 ns on any machine of these
 // years.
 func BenchmarkSample(b *testing.B) {
-	s := newSamples()
+	s := newSamples(mostIntervals)
 	s.start(0, int64(time.Second))
 	c := conn{sentAt: make([]int64, 2048)}
 	times := make([]int64, 4096) // as those of a run: most alike, some far off

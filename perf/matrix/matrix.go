@@ -9,7 +9,9 @@ import (
 	"slices"
 
 	"github.com/corechan/corechan/perf"
+	"github.com/corechan/corechan/perf/environment"
 	"github.com/corechan/corechan/perf/load"
+	"github.com/corechan/corechan/perf/result"
 	"github.com/corechan/corechan/perf/rig"
 )
 
@@ -44,16 +46,30 @@ type Report struct {
 // Figures is what a cell came to: medians over the repeats.
 type Figures struct {
 	Cell
-	TripNs   float64   `json:"trip_ns"`    // a round trip; of several sessions, elapsed time by number of round trips
-	P50Ns    float64   `json:"p50_ns"`     // from a message to its answer
-	P99Ns    float64   `json:"p99_ns"`     //
-	Rate     float64   `json:"rate"`       // round trips per second
-	LimitNs  float64   `json:"limit_ns"`   // a round trip of the limit
-	Ratio    float64   `json:"ratio"`      // of TripNs to LimitNs
-	Ratios   []float64 `json:"ratios"`     // of each repeat
-	Spread   float64   `json:"spread"`     // how far apart these are: largest less smallest, by the median
-	Limit    string    `json:"limit_name"` // what it is held against
+	TripNs   float64            `json:"trip_ns"`    // a round trip; of several sessions, elapsed time by number of round trips
+	P50Ns    float64            `json:"p50_ns"`     // from a message to its answer
+	P99Ns    float64            `json:"p99_ns"`     //
+	Rate     float64            `json:"rate"`       // round trips per second
+	LimitNs  float64            `json:"limit_ns"`   // a round trip of the limit
+	Ratio    float64            `json:"ratio"`      // of TripNs to LimitNs
+	Ratios   []float64          `json:"ratios"`     // of each repeat
+	Spread   float64            `json:"spread"`     // how far apart these are: largest less smallest, by the median
+	Limit    string             `json:"limit_name"` // what it is held against
+	Marks    []environment.Mark `json:"marks"`      // what disturbed its repeats: of each kind the worst
 	repeated []once
+}
+
+// disturbed adds marks of a repeat.
+func (f *Figures) disturbed(marks []environment.Mark) {
+	for _, m := range marks {
+		at := slices.IndexFunc(f.Marks, func(o environment.Mark) bool { return o.Kind == m.Kind && o.Unit == m.Unit })
+		switch {
+		case at < 0:
+			f.Marks = append(f.Marks, m)
+		case f.Marks[at].Value < m.Value:
+			f.Marks[at] = m
+		}
+	}
 }
 
 // once is what one measurement of a cell came to.
@@ -74,7 +90,7 @@ func Run(ctx context.Context, c Config, o *Options) (r Report, err error) {
 	r = Report{Skipped: append([]Skipped{}, skipped...), Seed: c.Seed, config: c}
 	all := make([]Figures, len(cells))
 	for i, cell := range cells {
-		all[i].Cell = cell
+		all[i].Cell, all[i].Marks = cell, []environment.Mark{}
 	}
 	done := 0
 repeats:
@@ -106,11 +122,13 @@ repeats:
 func (c *Config) measure(ctx context.Context, o *Options, f *Figures) error {
 	options := &perf.Options{Command: o.Peer}
 	if f.Sessions == 1 {
+		options.Result = &result.Result{}
 		p, err := perf.Pingpong(ctx, c.pingpong(f.Cell), options)
 		if err != nil || p.Interrupted {
 			return interrupted(err)
 		}
 		f.Limit = p.Limit
+		f.disturbed(options.Result.Marks)
 		f.repeated = append(f.repeated, once{p.P50Ns, p.P50Ns, p.P99Ns, 1e9 / math.Max(p.MeanNs, 1), p.LimitP50Ns, p.RatioP50})
 		return nil
 	}
@@ -133,6 +151,7 @@ func (c *Config) measure(ctx context.Context, o *Options, f *Figures) error {
 		return interrupted(err)
 	}
 	f.Limit = before.Limit
+	f.disturbed(l.Marks)
 	limit := (before.P50Ns + after.P50Ns) / 2
 	trip := 1e9 / math.Max(l.Rate, 1)
 	p99 := l.Service.MaxNs

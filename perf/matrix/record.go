@@ -30,7 +30,7 @@ func (r *Report) Result(ctx context.Context) *result.Result {
 		}
 		config := map[string]string{"size": strconv.Itoa(f.Size), "wait": string(f.Wait), "sessions": strconv.Itoa(f.Sessions)}
 		out.Subjects = append(out.Subjects, result.Subject{
-			Name: string(f.Transport), Role: result.System, Config: config, Figures: []result.Figure{
+			Name: string(f.Transport), Role: result.System, Config: config, Marks: f.Marks, Figures: []result.Figure{
 				result.NewFigure("p50", result.Nanoseconds, result.Lower, over(func(o once) float64 { return o.p50 })...),
 				result.NewFigure("p99", result.Nanoseconds, result.Lower, over(func(o once) float64 { return o.p99 })...),
 				result.NewFigure(result.FigureRate, result.PerSecond, result.Higher, over(func(o once) float64 { return o.rate })...),

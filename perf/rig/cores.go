@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -159,7 +160,7 @@ func Confine(core int) (release func(), err error) {
 	}
 	narrow.Set(core)
 	before := map[int]unix.CPUSet{}
-	for fresh := true; fresh; { // a thread may have been started while the others were bound
+	for first, fresh := true, true; fresh; first = false { // a thread may have been started while the others were bound
 		fresh = false
 		ids, err := Threads()
 		if err != nil {
@@ -171,14 +172,21 @@ func Confine(core int) (release func(), err error) {
 			}
 			var set unix.CPUSet
 			if unix.SchedGetaffinity(id, &set) == nil && unix.SchedSetaffinity(id, &narrow) == nil { // or it has ended
+				if !first && set == narrow {
+					set = wide // it has that of one that was bound before it
+				}
 				before[id], fresh = set, true
 			}
 		}
 	}
 	return func() {
+		// One that is still bound may have started another meanwhile, and that is listed only some time after it has got its cores
+		// from the first: so look until there is nothing new for a while.
 		given := map[int]bool{}
-		for fresh := true; fresh; { // one that is still bound may have started another meanwhile
-			fresh = false
+		for quiet := 0; quiet < 3; quiet++ {
+			if quiet > 0 {
+				time.Sleep(100 * time.Microsecond)
+			}
 			ids, err := Threads()
 			if err != nil {
 				return // the process goes on with one core
@@ -192,7 +200,7 @@ func Confine(core int) (release func(), err error) {
 					set = wide
 				}
 				_ = unix.SchedSetaffinity(id, &set) // or it has ended
-				given[id], fresh = true, true
+				given[id], quiet = true, 0
 			}
 		}
 	}, nil

@@ -77,7 +77,11 @@ func NotAhead(r *Report) (all []Behind) {
 				fields = append(fields, []string{rival.Network})
 			}
 			for _, networks := range fields {
-				all = append(all, c.behind(&rival, networks)...)
+				for _, b := range c.behind(&rival, networks) {
+					if !slices.Contains(all, b) { // the best of a network may be the best of all
+						all = append(all, b)
+					}
+				}
 			}
 		}
 	}

@@ -30,13 +30,13 @@ func sample() *Report {
 				Case: peer.Case{Kind: peer.Trip, Size: 64, Conns: 1, Inflight: 1}, Limit: LimitFigures{"cache line", 100},
 				Rows: []Row{
 					row("ours", "shm", true, 500, 2, 2.1, 1.9), row("ours", "tcp", true, 9000, 60, 61, 59),
-					row("slow", "unix", false, 20000, 100, 101, 99), row("even", "shm", false, 501, 2.005, 2, 2),
+					row("slow", "unix", false, 20000, 100, 101, 99), row("ours", "unix", true, 600, 3, 3, 3), row("even", "shm", false, 501, 2.005, 2, 2),
 					row("quick", "tcp", false, 8000, 40, 62, 30),
 				},
 			},
 			{
 				Case: peer.Case{Kind: peer.Stream, Size: 64, Conns: 1, Inflight: 1}, Limit: LimitFigures{"ring", 1e7},
-				Rows: []Row{row("ours", "shm", true, 50, 0.5, 0.4, 0.6), row("batches", "unix", false, 40, 0.8, 0.7, 0.9)},
+				Rows: []Row{row("ours", "unix", true, 50, 0.5, 0.4, 0.6), row("batches", "unix", false, 40, 0.8, 0.7, 0.9)},
 			},
 		},
 	}
@@ -46,12 +46,15 @@ func sample() *Report {
 
 func TestWhereARivalIsAheadIsSaid(t *testing.T) {
 	got := map[string]float64{}
+	if all := sample().NotAhead; len(all) != 4 {
+		t.Errorf("%d are said, with doubles: %+v", len(all), all)
+	}
 	for _, b := range sample().NotAhead {
 		got[strings.Join([]string{string(b.Case.Kind), b.Figure, b.Ours, b.Rival}, " ")] = b.Factor
 	}
 	want := map[string]float64{
 		"trip round trip ours/tcp quick/tcp": 1.5, "trip CPU time ours/tcp quick/tcp": 1.125,
-		"stream rate ours/shm batches/unix": 1.6, "stream CPU time ours/shm batches/unix": 1.25,
+		"stream rate ours/unix batches/unix": 1.6, "stream CPU time ours/unix batches/unix": 1.25,
 	}
 	for k, v := range want {
 		if g := got[k]; g < v-0.001 || g > v+0.001 {
@@ -97,6 +100,22 @@ func TestARunWithoutRivalsIsAheadNowhereBehind(t *testing.T) {
 	r.Cases[0].Rows = append(r.Cases[0].Rows, row("other", "shm", false, 9, 9))
 	if all := NotAhead(r); len(all) == 0 && r.nowhere() != "Nowhere in this run." {
 		t.Errorf("%s", r.nowhere())
+	}
+}
+
+func TestOnlyWhatDecidesAboutSpeedIsToldOfTheKernelsCommandLine(t *testing.T) {
+	if got := aboutSpeed("console=ttyS0 isolcpus=1 root=/dev/secret nohz_full=1 -- --token x"); got != "isolcpus=1 nohz_full=1" {
+		t.Errorf("told: %q", got)
+	}
+}
+
+func TestThereIsMemoryForAllWhoRunAtOnce(t *testing.T) {
+	small, large := atOnce(peer.Case{Size: 64, Conns: 1, Inflight: 1}), atOnce(peer.Case{Size: 1 << 20, Conns: 100, Inflight: 1})
+	if large < 1 || small < large {
+		t.Errorf("%d with small messages, %d with many large ones", small, large)
+	}
+	if n := atOnce(peer.Case{Size: 1 << 20, Conns: 1 << 20, Inflight: 1}); n != 1 {
+		t.Errorf("%d where there is room for none", n)
 	}
 }
 

@@ -141,7 +141,12 @@ func TestAllDoTheirWorkOrSayWhyNot(t *testing.T) {
 	if testing.Short() {
 		cases = cases[:1]
 	}
-	r, err := Run(t.Context(), options(rivals.All(), cases...))
+	ours := []string{
+		"corechan-spin/shm", "corechan-raw-spin/shm", "corechan-block/shm", "corechan-handler-block/unix", "corechan-hybrid/tcp",
+		"corechan-service-block/unix",
+	}
+	entries := slices.DeleteFunc(rivals.All(), func(e peer.Entry) bool { return e.Ours && !slices.Contains(ours, e.ID()) })
+	r, err := Run(t.Context(), options(entries, cases...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,8 +162,8 @@ func TestAllDoTheirWorkOrSayWhyNot(t *testing.T) {
 				said++
 			}
 		}
-		if len(c.Rows)+said != len(rivals.All()) {
-			t.Errorf("%s: %d rows and %d reasons for %d entries", c.Case, len(c.Rows), said, len(rivals.All()))
+		if len(c.Rows)+said != len(entries) {
+			t.Errorf("%s: %d rows and %d reasons for %d entries", c.Case, len(c.Rows), said, len(entries))
 		}
 		for _, row := range c.Rows {
 			if row.Figure <= 0 || row.Ratio <= 0 || row.CPU <= 0 || row.Memory <= 0 || len(row.Rounds) != 1 {

@@ -1,67 +1,65 @@
 package compare
 
 import (
+	"context"
 	"os"
 	"os/exec"
-	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/corechan/corechan/bench/peers/peer"
+	"github.com/corechan/corechan/perf/environment"
 )
 
-// Machine is where a comparison was made.
+// Machine is where a comparison was made, and how busy it was.
 type Machine struct {
-	CPU         string `json:"cpu"`
-	Cores       int    `json:"cores"`
-	Virtual     bool   `json:"virtual"`
-	Governor    string `json:"governor"`
-	ClockSource string `json:"clock_source"`
-	Kernel      string `json:"kernel"`
-	CommandLine string `json:"kernel_command_line"`
-	Go          string `json:"go"`
-	Arch        string `json:"arch"`
-	LoadBefore  string `json:"load_before"` // as /proc/loadavg has it
-	LoadAfter   string `json:"load_after"`
+	environment.Environment
+	LoadBefore string `json:"load_before"` // as /proc/loadavg has it
+	LoadAfter  string `json:"load_after"`
 }
 
-func thisMachine() Machine {
-	m := Machine{
-		Cores: runtime.NumCPU(), Go: runtime.Version(), Arch: runtime.GOARCH, LoadBefore: load(),
-		Governor:    first("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "none"),
-		ClockSource: first("/sys/devices/system/clocksource/clocksource0/current_clocksource", "not known"),
-		CommandLine: first("/proc/cmdline", "not known"), CPU: "not known",
-	}
-	var u unix.Utsname
-	if unix.Uname(&u) == nil {
-		m.Kernel = unix.ByteSliceToString(u.Release[:])
-	}
-	b, _ := os.ReadFile("/proc/cpuinfo")
-	for l := range strings.Lines(string(b)) {
-		name, value, _ := strings.Cut(l, ":")
-		switch value = strings.TrimSpace(value); strings.TrimSpace(name) {
-		case "model name":
-			m.CPU = value
-		case "flags":
-			m.Virtual = strings.Contains(" "+value+" ", " hypervisor ")
-		}
-	}
+func thisMachine(ctx context.Context) Machine {
+	m := Machine{Environment: environment.Read(ctx), LoadBefore: load()}
+	m.KernelCommand = aboutSpeed(m.KernelCommand)
 	return m
+}
+
+// speedParameters are those of the kernel's that decide how fast messages are. The others are nobody's business in a report that is
+// published.
+var speedParameters = []string{
+	"mitigations", "isolcpus", "nohz", "nohz_full", "rcu_nocbs", "rcu_nocb_poll", "irqaffinity", "idle", "processor.max_cstate",
+	"intel_idle.max_cstate", "intel_pstate", "amd_pstate", "cpufreq.default_governor", "nosmt", "clocksource", "tsc", "nowatchdog",
+	"transparent_hugepage", "hugepages", "hugepagesz", "default_hugepagesz", "numa_balancing", "preempt", "skew_tick", "maxcpus", "nr_cpus",
+}
+
+// aboutSpeed keeps those parameters.
+func aboutSpeed(commandLine string) string {
+	return strings.Join(slices.DeleteFunc(strings.Fields(commandLine), func(p string) bool {
+		name, _, _ := strings.Cut(p, "=")
+		return !slices.Contains(speedParameters, name)
+	}), " ")
 }
 
 // load is how busy the machine has been in the last minutes.
 func load() string {
-	f := strings.Fields(first("/proc/loadavg", ""))
+	b, _ := os.ReadFile("/proc/loadavg")
+	f := strings.Fields(string(b))
 	return strings.Join(f[:min(3, len(f))], " ")
 }
 
-// first returns the first line of a file, or what to say without it.
-func first(path, without string) string {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return without
+// atOnce is how many pairs of processes there may be at once, so that all they hold takes half of the memory that is free: each message that
+// waits may be in eight places, at both ends, on both ways, in queues, and as garbage.
+func atOnce(c peer.Case) int {
+	const places, least = 8, 64 << 20
+	var available int
+	b, _ := os.ReadFile("/proc/meminfo")
+	for l := range strings.Lines(string(b)) {
+		if kib, ok := strings.CutPrefix(l, "MemAvailable:"); ok {
+			available, _ = strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kib), "kB")))
+		}
 	}
-	l, _, _ := strings.Cut(string(b), "\n")
-	return strings.TrimSpace(l)
+	return max(available<<10/2/max(places*c.Conns*c.Inflight*c.Size, least), 1)
 }
 
 // commit is that of the working tree, with + if it has changes.

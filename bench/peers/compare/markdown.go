@@ -52,13 +52,22 @@ that of both at the end, without programs: their own, and what they share. Every
 
 | | |
 |---|---|
-| processor | %s, %d cores%s |
+| processor | %s, %s; hypervisor: %s |
+| cores | %s; siblings %s; isolated %s |
 | kernel | %s, %s |
 | clock source, governor | %s, %s |
-| Go | %s, %s |
+| Go | %s |
 | load before and after | %s; %s |
-`, m.CPU, m.Cores, map[bool]string{true: ", virtual"}[m.Virtual], m.Kernel, cell(m.CommandLine), m.ClockSource, m.Governor, m.Go, m.Arch,
-		m.LoadBefore, m.LoadAfter)
+`, m.CPU, m.Arch, said(m.Hypervisor), m.Cores, said(m.Siblings), said(m.Isolated), m.Kernel, cell(m.KernelCommand), said(m.ClockSource),
+		said(m.Governor), m.Go, m.LoadBefore, m.LoadAfter)
+}
+
+// said is what a machine tells of itself.
+func said(s string) string {
+	if s == "" {
+		return "not told"
+	}
+	return s
 }
 
 // cell keeps a text within a cell of a table.

@@ -36,7 +36,7 @@ func Run(ctx context.Context, o *Options) (*Report, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	r := &Report{When: begin.UTC().Truncate(time.Second), Machine: thisMachine(), Options: *o, Entries: describe(o.Entries)}
+	r := &Report{When: begin.UTC().Truncate(time.Second), Machine: thisMachine(ctx), Options: *o, Entries: describe(o.Entries)}
 	r.Commit = commit()
 	for _, e := range o.Entries {
 		if e.Missing != "" {
@@ -86,84 +86,115 @@ type contestant struct {
 	memory int64
 }
 
+// runCase has all do a case: at once, as far as there is memory for all of them.
 func runCase(ctx context.Context, c peer.Case, o *Options, dir string, progress func(float64, string)) (
 	_ *CaseReport, missed []NotMeasured, err error,
 ) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, err
 	}
-	limitEntry := rivals.Find(rivals.LimitOf(c))
-	limit, err := open(limitEntry, c, o.Cores, dir)
+	entry := rivals.Find(rivals.LimitOf(c))
+	limit, err := open(entry, c, o.Cores, dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the limit (%s): %w", limitEntry.Name, err)
+		return nil, nil, fmt.Errorf("the limit (%s): %w", entry.Name, err)
 	}
 	defer limit.close()
-	miss := func(e *peer.Entry, err error) {
-		failed := !errors.Is(err, peer.ErrCannot) && !cannot(err)
-		missed = append(missed, NotMeasured{ID: e.ID(), Case: &c, Why: reason(err), Failed: failed})
+	r := &caseRun{c: c, o: o, dir: dir, limit: limit, progress: progress, steps: len(o.Entries) * (o.Rounds + 1)}
+	for group := range slices.Chunk(o.Entries, atOnce(c)) {
+		if err := r.group(ctx, group); err != nil {
+			return nil, nil, err
+		}
 	}
+	return &CaseReport{Case: c, Limit: LimitFigures{Name: entry.Name, Figure: median(r.limits)}, Rows: r.rows}, r.missed, nil
+}
+
+// caseRun is a case on its way.
+type caseRun struct {
+	c           peer.Case
+	o           *Options
+	dir         string
+	limit       *pair
+	limits      []float64 // figures of its slices
+	rows        []Row
+	missed      []NotMeasured
+	progress    func(float64, string)
+	done, steps int
+}
+
+func (r *caseRun) step(what string) {
+	r.progress(float64(r.done)/float64(r.steps), what)
+	r.done++
+}
+
+func (r *caseRun) miss(e *peer.Entry, err error) {
+	failed := !errors.Is(err, peer.ErrCannot) && !cannot(err)
+	r.missed = append(r.missed, NotMeasured{ID: e.ID(), Case: &r.c, Why: reason(err), Failed: failed})
+}
+
+// group has some do their work, in turns with the limit.
+func (r *caseRun) group(ctx context.Context, entries []peer.Entry) error {
 	var all []*contestant
 	defer func() {
 		for _, one := range all {
 			one.close()
 		}
 	}()
-	total := len(o.Entries) * (o.Rounds + 1)
-	done := 0
-	step := func(what string) {
-		progress(float64(done)/float64(total), what)
-		done++
-	}
-	for i := range o.Entries {
-		e := &o.Entries[i]
-		step(e.ID())
-		if e.Missing != "" {
-			continue // once is enough
-		}
+	for i := range entries {
+		e := &entries[i]
+		r.step(e.ID())
 		if ctx.Err() != nil {
-			return nil, nil, ctx.Err()
+			return ctx.Err()
 		}
-		p, err := open(e, c, o.Cores, dir)
+		if e.Missing != "" {
+			continue // was said
+		}
+		p, err := open(e, r.c, r.o.Cores, r.dir)
 		if err != nil {
-			miss(e, err)
+			r.miss(e, err)
 			continue
 		}
 		all = append(all, &contestant{pair: p})
 	}
-	before, err := limit.slice(o.Limit)
+	before, err := r.limitSlice()
 	if err != nil {
-		return nil, nil, fmt.Errorf("the limit (%s): %w", limitEntry.Name, err)
+		return err
 	}
-	limits := []float64{before.Figure}
-	for round := range o.Rounds {
+	for round := range r.o.Rounds {
 		for _, one := range slices.Clone(all) {
-			step(fmt.Sprintf("round %d of %d, %s", round+1, o.Rounds, one.entry.ID()))
+			r.step(fmt.Sprintf("round %d of %d, %s", round+1, r.o.Rounds, one.entry.ID()))
 			if ctx.Err() != nil {
-				return nil, nil, ctx.Err()
+				return ctx.Err()
 			}
-			s, err := one.slice(o.Slice)
+			s, err := one.slice(r.o.Slice)
 			if err != nil {
-				miss(one.entry, err)
+				r.miss(one.entry, err)
 				one.close()
 				all = slices.DeleteFunc(all, func(c *contestant) bool { return c == one })
 				continue
 			}
-			after, err := limit.slice(o.Limit)
+			after, err := r.limitSlice()
 			if err != nil {
-				return nil, nil, fmt.Errorf("the limit (%s): %w", limitEntry.Name, err)
+				return err
 			}
-			limits = append(limits, after.Figure)
 			one.slices = append(one.slices, s)
-			one.ratios = append(one.ratios, 2*s.Figure/(before.Figure+after.Figure))
+			one.ratios = append(one.ratios, 2*s.Figure/(before+after))
 			before = after
 		}
 	}
-	out := &CaseReport{Case: c, Limit: LimitFigures{Name: limitEntry.Name, Figure: median(limits)}}
 	for _, one := range all {
 		one.memory = one.pair.memory()
-		out.Rows = append(out.Rows, one.row())
+		r.rows = append(r.rows, one.row())
 	}
-	return out, missed, nil
+	return nil
+}
+
+func (r *caseRun) limitSlice() (float64, error) {
+	s, err := r.limit.slice(r.o.Limit)
+	if err != nil {
+		return 0, fmt.Errorf("the limit (%s): %w", r.limit.entry.Name, err)
+	}
+	r.limits = append(r.limits, s.Figure)
+	return s.Figure, nil
 }
 
 func (c *contestant) row() Row {
