@@ -25,7 +25,8 @@ func (o *offer) update(e *Engine) {
 	e.mu.Unlock()
 	switch {
 	case want && o.server == nil:
-		server, err := statsock.Listen(func() ([]byte, error) { return e.Snapshot().AppendBinary(nil) })
+		server, err := statsock.ListenWishing(
+			func() ([]byte, error) { return e.Snapshot().AppendBinary(nil) }, func() { e.stampAtLeast(StampLease) })
 		if err != nil {
 			e.log.Debug("the engine's statistics cannot be read by other processes", "reason", err)
 			return

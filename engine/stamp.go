@@ -55,6 +55,20 @@ func (e *Engine) StampMessages(d time.Duration) {
 	e.applyStamps()
 }
 
+// StampLease is for how long an engine stamps after another process has asked it to: see package watch.
+const StampLease = 15 * time.Second
+
+// stampAtLeast is StampMessages that shortens nothing.
+func (e *Engine) stampAtLeast(d time.Duration) {
+	s := &e.stamping
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if until := time.Now().Add(d); until.After(s.until) {
+		s.until = until
+		e.applyStamps()
+	}
+}
+
 // applyStamps tells all ports, and sees to it that what could not be done now, or is to be undone later, will be. Called with stamping.mu
 // held.
 func (e *Engine) applyStamps() {

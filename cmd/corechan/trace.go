@@ -27,6 +27,7 @@ type traceCmd struct {
 	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"How long to count between two reports, 100ms to 1h. Default: 1s."`
 	Once     bool          `help:"Report once, after one interval, and end."`
 	Listen   string        `placeholder:"HOST:PORT" help:"Report nothing here; serve what is counted to Prometheus, at /metrics, until interrupted."`
+	Messages bool          `help:"Say how long messages took too, by channel: has the processes put the time of sending into each message while this runs. In plain reports and in JSON."`
 	JSON     bool          `name:"json" help:"Print one JSON object a report, each on a line, and nothing else."`
 }
 
@@ -48,14 +49,18 @@ Shares are of the interval; where several threads waited at once, they add up to
 With --listen, the processes' engines are shown too, as far as corechan top sees them, added up by transport; --interval is of no consequence.
 Whoever reaches the address may read it: name one of 127.0.0.1 unless others are to. perf/metrics/grafana.json is a dashboard for it.
 
+With --messages, each channel has a row: how long its messages took from being sent until they were received, by the receiving process and
+core, over shm and unix, of processes that corechan top sees. With --pid, of those that these processes receive.
+
 JSON fields: time, span_ns, interrupt_cost_ns, status (of each group), cores (each with core, runq, preempt, migrate, stolen, faults, syscalls,
-tcp, steal), runtime, ended (processes that are gone). Times are in nanoseconds; further fields may be added.
+tcp, steal), runtime, ended (processes that are gone), messages (pid, command, channel, core, count, p50_ns, p99_ns, p999_ns, max_ns, discarded). Times are in nanoseconds; further fields may be added.
 
 Examples:
 
   sudo corechan trace                                   every process, live
   sudo corechan trace --pid $(pidof orders) --pinned    the pollers of one service
   sudo corechan trace --once --interval 10s             ten seconds, as text
+  corechan trace --messages --groups steal              how long messages take, without any privilege
   sudo corechan trace --listen 127.0.0.1:9400           for Prometheus
   sudo corechan trace --json | jq '.cores[0].runq.preempted'`
 }
@@ -86,7 +91,7 @@ func (c *traceCmd) Run(a *app) error {
 	if c.Listen != "" {
 		return c.serve(a, p)
 	}
-	if out, ok := a.stdout.(*os.File); ok && !c.Once && !c.JSON && term.IsTerminal(int(out.Fd())) {
+	if out, ok := a.stdout.(*os.File); ok && !c.Once && !c.JSON && !c.Messages && term.IsTerminal(int(out.Fd())) {
 		return traceLive(a, p, config, c.Interval)
 	}
 	defer p.Close()
@@ -101,6 +106,7 @@ type traced struct {
 	*probe.Snapshot
 	InterruptCost time.Duration  `json:"interrupt_cost_ns"` // 0: not known
 	Status        []probe.Status `json:"status"`
+	Messages      []messageRow   `json:"messages,omitempty"` // with --messages
 }
 
 // trace prints a report after each interval.
@@ -109,6 +115,11 @@ func (c *traceCmd) trace(a *app, p *probe.Probe, cost time.Duration) error {
 	if err != nil {
 		return err
 	}
+	messages, err := c.watchMessages(a.ctx)
+	if err != nil {
+		return err
+	}
+	defer messages.close()
 	ticker := time.NewTicker(c.Interval)
 	defer ticker.Stop()
 	for {
@@ -126,10 +137,14 @@ func (c *traceCmd) trace(a *app, p *probe.Probe, cost time.Duration) error {
 		}
 		d := after.Sub(before)
 		before = after
+		rows, err := messages.since(a.ctx)
+		if err != nil {
+			return err
+		}
 		if c.JSON {
-			err = json.NewEncoder(a.stdout).Encode(traced{d, cost, p.Status()})
+			err = json.NewEncoder(a.stdout).Encode(traced{d, cost, p.Status(), rows})
 		} else {
-			err = printTrace(a.stdout, d, cost, p.Status())
+			err = printTrace(a.stdout, d, cost, p.Status(), messageTable(rows))
 		}
 		if err != nil || c.Once {
 			return err
@@ -138,7 +153,7 @@ func (c *traceCmd) trace(a *app, p *probe.Probe, cost time.Duration) error {
 }
 
 // printTrace prints one report as tables.
-func printTrace(w io.Writer, d *probe.Snapshot, cost time.Duration, status []probe.Status) error {
+func printTrace(w io.Writer, d *probe.Snapshot, cost time.Duration, status []probe.Status, more ...table) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %v\n\n", d.Time.Format(time.TimeOnly), d.Span.Round(time.Millisecond))
 	t := newTable()
@@ -149,6 +164,12 @@ func printTrace(w io.Writer, d *probe.Snapshot, cost time.Duration, status []pro
 	t.print(&b)
 	for _, section := range []func(*probe.Snapshot) table{preemptorTable, sourceTable, syscallTable, tcpTable} {
 		if t := section(d); t.text != nil {
+			fmt.Fprintln(&b)
+			t.print(&b)
+		}
+	}
+	for _, t := range more {
+		if t.text != nil {
 			fmt.Fprintln(&b)
 			t.print(&b)
 		}

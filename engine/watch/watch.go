@@ -64,6 +64,15 @@ type Watcher struct {
 	mu     sync.Mutex
 	closed bool
 	conns  map[string]*statsock.Conn
+	stamps bool
+}
+
+// StampMessages has each engine that is looked at stamp the messages that it sends, for engine.StampLease after each look, so that the
+// receivers' snapshots have Latencies. It is over by itself, also if this process is killed.
+func (w *Watcher) StampMessages(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stamps = on
 }
 
 // New returns a Watcher. Close it after use.
@@ -103,7 +112,7 @@ func (w *Watcher) Look(ctx context.Context) ([]Engine, error) {
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			conns[i] = found[i].look(ctx, conns[i])
+			conns[i] = found[i].look(ctx, conns[i], w.stamps)
 		})
 	}
 	all.Wait()
@@ -145,8 +154,17 @@ func ended(e Engine) bool {
 	return err == nil && !slices.Contains(names, e.Name)
 }
 
-// look asks the engine. It returns the connection, if it can be used again.
-func (e *Engine) look(ctx context.Context, c *statsock.Conn) *statsock.Conn {
+// look asks the engine, and has it stamp messages, or not if it is too old for that. It returns the connection, if it can be used again.
+func (e *Engine) look(ctx context.Context, c *statsock.Conn, stamps bool) *statsock.Conn {
+	c = e.lookOnce(ctx, c, stamps)
+	if stamps && errors.Is(e.Err, statsock.ErrHungUp) {
+		e.Err = nil
+		return e.lookOnce(ctx, nil, false)
+	}
+	return c
+}
+
+func (e *Engine) lookOnce(ctx context.Context, c *statsock.Conn, stamps bool) *statsock.Conn {
 	ctx, cancel := context.WithTimeoutCause(ctx, Patience, ErrSilent)
 	defer cancel()
 	if c == nil {
@@ -155,7 +173,11 @@ func (e *Engine) look(ctx context.Context, c *statsock.Conn) *statsock.Conn {
 		}
 	}
 	e.PID, e.UID, e.Command = c.Cred.PID, c.Cred.UID, command(c.Cred.PID)
-	page, err := c.Ask(ctx, engine.MaxSnapshot)
+	ask := c.Ask
+	if stamps {
+		ask = c.AskWishing
+	}
+	page, err := ask(ctx, engine.MaxSnapshot)
 	if err == nil {
 		s := &engine.Snapshot{}
 		if err = s.UnmarshalBinary(page); err == nil {

@@ -94,13 +94,22 @@ func (c *Conn) Close() error { return c.c.Close() }
 // Ask returns a page, of limit bytes at most. After an error, close the Conn. What the page says is whatever its process wants
 // it to say.
 func (c *Conn) Ask(ctx context.Context, limit int) ([]byte, error) {
+	return c.askFor(ctx, question, limit)
+}
+
+// AskWishing is Ask with a wish: see ListenWishing. A process that is older than wishes hangs up.
+func (c *Conn) AskWishing(ctx context.Context, limit int) ([]byte, error) {
+	return c.askFor(ctx, wishing, limit)
+}
+
+func (c *Conn) askFor(ctx context.Context, what byte, limit int) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	_ = c.c.SetDeadline(time.Time{})
 	stop := context.AfterFunc(ctx, func() { _ = c.c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	f, err := c.ask()
+	f, err := c.ask(what)
 	if ctx.Err() != nil && err != nil {
 		return nil, ctx.Err()
 	}
@@ -115,8 +124,8 @@ func (c *Conn) Ask(ctx context.Context, limit int) ([]byte, error) {
 	return b, nil
 }
 
-func (c *Conn) ask() (*fd.FD, error) {
-	if _, err := c.c.Write([]byte{question}); err != nil {
+func (c *Conn) ask(what byte) (*fd.FD, error) {
+	if _, err := c.c.Write([]byte{what}); err != nil {
 		return nil, hungUp(err)
 	}
 	raw, err := c.c.SyscallConn()

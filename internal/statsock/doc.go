@@ -7,6 +7,8 @@
 //	  reads the memfd     <─────────────────── '!' and the memfd
 //	  '?' …
 //
+// '#' asks as '?' does, and has a wish beside: what it is, and whether it is granted, is the process's business.
+//
 // An abstract socket has no file, so nothing is left behind by kill -9, and no permissions, so both sides look at who is at the
 // other one, as the kernel knows it. It belongs to the network namespace: processes in a container of their own are not seen.
 //

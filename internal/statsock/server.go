@@ -17,6 +17,7 @@ import (
 const (
 	prefix   = "@corechan/1/"
 	question = '?'
+	wishing  = '#' // question, and a wish
 	answer   = '!'
 
 	// maxAskers bounds the connections to one process; more are hung up on.
@@ -31,6 +32,7 @@ const (
 // A Server answers those who ask. Its methods may be used by several goroutines at once.
 type Server struct {
 	page func() ([]byte, error)
+	wish func() // nil: wishes are not granted
 	pace time.Duration
 	// sendPatience: see defaultSendPatience.
 	sendPatience time.Duration
@@ -45,7 +47,12 @@ type Server struct {
 // Listen answers with what page returns, which is called on goroutines of the server's, several at once. The caller closes the
 // Server. One goroutine waits for askers, and each of these has one.
 func Listen(page func() ([]byte, error)) (*Server, error) {
-	return listenWith(&Server{page: page, pace: defaultPace, sendPatience: defaultSendPatience})
+	return ListenWishing(page, nil)
+}
+
+// ListenWishing is Listen where askers may have a wish, which is granted by calling wish before the page is made.
+func ListenWishing(page func() ([]byte, error), wish func()) (*Server, error) {
+	return listenWith(&Server{page: page, wish: wish, pace: defaultPace, sendPatience: defaultSendPatience})
 }
 
 func listenWith(s *Server) (*Server, error) {
@@ -124,8 +131,11 @@ func (s *Server) serve(c *net.UnixConn) {
 	var b [1]byte
 	for {
 		_ = c.SetDeadline(time.Now().Add(patience))
-		if _, err := c.Read(b[:]); err != nil || b[0] != question {
+		if _, err := c.Read(b[:]); err != nil || b[0] != question && b[0] != wishing {
 			return
+		}
+		if b[0] == wishing && s.wish != nil {
+			s.wish()
 		}
 		next := time.Now().Add(s.pace)
 		_ = c.SetWriteDeadline(time.Now().Add(s.sendPatience))

@@ -46,6 +46,25 @@ func dial(t *testing.T, name string) *Conn {
 	return c
 }
 
+func TestAWishIsGrantedToWhoHasIt(t *testing.T) {
+	wishes := 0
+	s, err := ListenWishing(func() ([]byte, error) { return fmt.Append(nil, wishes), nil }, func() { wishes++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c := dial(t, s.Name())
+	for i, ask := range []func(context.Context, int) ([]byte, error){c.Ask, c.AskWishing, c.Ask, c.AskWishing} {
+		if b, err := ask(watchdog(t), 100); err != nil || string(b) != fmt.Sprint((i+1)/2) {
+			t.Errorf("%d: %q, %v", i, b, err)
+		}
+	}
+	deaf := listen(t, func() ([]byte, error) { return []byte("page"), nil })
+	if b, err := dial(t, deaf.Name()).AskWishing(watchdog(t), 100); err != nil || string(b) != "page" {
+		t.Errorf("where no wish is granted: %q, %v", b, err)
+	}
+}
+
 func TestAServerIsListedAndAnswers(t *testing.T) {
 	fdtest.Snapshot(t)
 	n := 0
