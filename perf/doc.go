@@ -21,7 +21,8 @@
 //
 //	limit 0 | system 0 | probed 0 | limit 1 | probed 1 | system 1 | limit 2 | ...
 //
-// What they cost is the median of probed i / system i.
+// What they cost is the median of probed i / system i. Before a slice without, they are attached and detached too, as to patch them in
+// and out disturbs what comes right after, whether they are attached then or not.
 //
 // # Go's own poller
 //

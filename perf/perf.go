@@ -266,6 +266,11 @@ func (s *session) measure(ctx context.Context, r *result, rec *recording, progre
 		if err := probed(i%2 == 1); err != nil { // before and after in turn, so that what comes first has no advantage
 			return err
 		}
+		if s.probes != nil {
+			if err := s.probes.beforeOther(); err != nil {
+				return err
+			}
+		}
 		m, err := s.slice(theSystem, n)
 		if err != nil {
 			return err

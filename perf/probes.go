@@ -80,6 +80,11 @@ func (p *probes) around(slice func() error) error {
 	return errors.Join(slice(), p.timed(p.Pause))
 }
 
+// beforeOther attaches and detaches them, so that a slice without has the same work of the kernel's behind it as one with.
+func (p *probes) beforeOther() error {
+	return p.around(func() error { return nil })
+}
+
 func (p *probes) timed(do func() error) error {
 	begin := time.Now()
 	err := do()
