@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,13 +54,14 @@ type crew struct {
 	jobs   chan func()  // of the hot thread
 	roving chan func()  // of the goroutine
 	done   chan outcome // of the slice that was begun
+	both   sync.WaitGroup
 }
 
 // newCrew starts the hot thread and the goroutine. The crew must be dismissed.
 func newCrew(side measure.Side, core int) (*crew, error) {
 	c := &crew{side: side, core: core, jobs: make(chan func()), roving: make(chan func()), done: make(chan outcome, 1)}
 	ready := make(chan error)
-	go func() {
+	c.both.Go(func() {
 		if core >= 0 {
 			unpin, err := rig.Pin(core)
 			if err != nil {
@@ -73,15 +75,15 @@ func newCrew(side measure.Side, core int) (*crew, error) {
 		for job := range c.jobs {
 			job()
 		}
-	}()
+	})
 	if err := <-ready; err != nil {
 		return nil, err
 	}
-	go func() {
+	c.both.Go(func() {
 		for job := range c.roving {
 			job()
 		}
-	}()
+	})
 	return c, nil
 }
 
@@ -173,6 +175,7 @@ func (c *crew) dismiss() error {
 	}
 	close(c.jobs)
 	close(c.roving)
+	c.both.Wait()
 	return first
 }
 
