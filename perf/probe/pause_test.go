@@ -26,7 +26,7 @@ func switchesUntil(t *testing.T, p *Probe, core int, more uint64) uint64 {
 func TestNothingIsAttachedWhileItIsPaused(t *testing.T) {
 	core := lastCore(t)
 	a := startActor(t, "pingpong", core)
-	p := startProbe(t, Config{PIDs: []int{a.pid()}, Groups: append(Default(), Syscalls)})
+	p := startProbe(t, Config{PIDs: []int{a.pid()}, Groups: []Group{RunQueue, IRQ, Syscalls}})
 	switchesUntil(t, p, core, 10)
 	links := linkIDs(p)
 	for range 3 {
@@ -67,7 +67,7 @@ func TestNothingIsAttachedWhileItIsPaused(t *testing.T) {
 func TestAWaitDoesNotSpanAPause(t *testing.T) {
 	core := lastCore(t)
 	a := startActor(t, "pingpong", core)
-	p := startProbe(t, Config{PIDs: []int{a.pid()}, PinnedOnly: true})
+	p := startProbe(t, Config{PIDs: []int{a.pid()}, PinnedOnly: true, Groups: []Group{RunQueue}})
 	stop(t, a)
 	if err := p.Pause(); err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestAWaitDoesNotSpanAPause(t *testing.T) {
 func TestAKernelThatRefusesToResumeLeavesItPaused(t *testing.T) {
 	needKernel(t)
 	k := &refusing{linux: newLinux()}
-	p, err := start(Config{}, k)
+	p, err := start(Config{Groups: []Group{RunQueue, Faults}}, k)
 	if err != nil {
 		t.Fatal(err)
 	}
