@@ -11,6 +11,8 @@ TOOLS := bin/tools
 TOOL := $(GO) tool -modfile=internal/tools/go.mod
 # Packages that ./... leaves out, as their folder begins with a dot
 CI := ./.ci/demo ./.ci/smoke
+# Packages whose tests measure on pinned threads: one at a time, for beside each other and the rest they take many times as long.
+ALONE := ./perf/... ./bench/... ./cmd/corechan
 # The tests of what must not allocate: they skip under -race, which allocates itself.
 ALLOC := Alloc
 
@@ -35,7 +37,8 @@ test: need-go ## vet, all tests under -race, then those that count allocations w
 	@.ci/need prometheus || echo "The tests with a Prometheus server are skipped."
 	@.ci/need chromium || echo "The tests in a browser are skipped."
 	$(GO) vet ./...
-	$(GO) test -race -timeout 9m ./...
+	$(GO) test -race -timeout 9m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(ALONE))")
+	$(GO) test -race -timeout 9m -p 1 $(ALONE)
 	$(GO) test -run '$(ALLOC)' -timeout 3m ./...
 	@GO=$(GO) .ci/modules
 
