@@ -20,7 +20,7 @@ func must[T any](v T, err error) T {
 
 func TestTCPConforms(t *testing.T) {
 	transporttest.Run(t, transporttest.Transport{
-		Name: tcp.Transport, Waits: []engine.Wait{engine.Hybrid}, // as unix
+		Name: tcp.Transport, Waits: []engine.Wait{engine.Hybrid}, // unix, with the same links, has Block
 		Pair: func(t testing.TB, a, b *engine.Engine) transporttest.Link {
 			ctx := context.Background()
 			ln := must(tcp.Listen(ctx, "127.0.0.1:0", &tcp.Options{Engine: b}))

@@ -25,7 +25,7 @@ func TestTLSConforms(t *testing.T) {
 	server := &stdtls.Config{Certificates: []stdtls.Certificate{ca.Good("server")}}
 	client := &stdtls.Config{RootCAs: ca.Pool()}
 	transporttest.Run(t, transporttest.Transport{
-		Name: tls.Transport, Waits: []engine.Wait{engine.Hybrid}, // as unix
+		Name: tls.Transport, Waits: []engine.Wait{engine.Hybrid}, // as tcp
 		Pair: func(t testing.TB, a, b *engine.Engine) transporttest.Link {
 			ctx := context.Background()
 			ln := must(tls.Listen(ctx, "127.0.0.1:0", &tls.Options{Engine: b, Config: server}))
