@@ -37,10 +37,11 @@ type Stream struct {
 
 // A Pump moves bytes between a session's rings and a stream.
 type Pump struct {
-	link   *engine.Link
-	bell   *engine.ProcessBell // the pump's; the session's is its peer
-	stream Stream
-	fences atomic.Uint64
+	link    *engine.Link
+	session *engine.Session     // set by Start
+	bell    *engine.ProcessBell // the pump's; the session's is its peer
+	stream  Stream
+	fences  atomic.Uint64
 
 	// The reader's.
 	in       *ring.Inlet
@@ -123,7 +124,7 @@ func (p *Pump) Link() *engine.Link { return p.link }
 
 // Start begins to move bytes between the session that was made of the link and a stream, which is the pump's from then on.
 func (p *Pump) Start(s *engine.Session, stream Stream) {
-	p.stream = stream
+	p.stream, p.session = stream, s
 	p.link.Bell.(*bell).OnGone(func() {
 		if err := p.Err(); err != nil {
 			s.PeerGoneBecause(err)
@@ -211,6 +212,9 @@ func (p *Pump) streamOver(err error) {
 		p.note(err)
 	}
 	p.ended.Store(true)
+	if err := p.Err(); err != nil && p.session != nil {
+		p.session.PeerGoneBecause(err) // before the bell, which knows no reason, wakes who waits
+	}
 	p.bell.Shutdown()
 	if inOrder {
 		p.lingerOn()
