@@ -91,7 +91,7 @@ func TestEverySwitchIsCountedOnce(t *testing.T) {
 			before, was := snapshot(t, p).Core(core), switchesOf(t, a.pid(), tid)
 			cont(t, a)
 			trips := a.ask().Count
-			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 				if a.ask().Count > trips+3000 && switchesOf(t, a.pid(), tid).involuntary > was.involuntary+5 {
 					break
 				}
