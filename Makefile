@@ -11,8 +11,9 @@ TOOLS := bin/tools
 TOOL := $(GO) tool -modfile=internal/tools/go.mod
 # Packages that ./... leaves out, as their folder begins with a dot
 CI := ./.ci/demo ./.ci/smoke
-# Packages whose tests measure on pinned threads: one at a time, for beside each other and the rest they take many times as long.
-ALONE := ./perf/... ./bench/... ./cmd/corechan
+# Packages whose tests measure on pinned threads, in processes of their own: one at a time, for beside each other and the rest they
+# take many times as long; and without the race detector, under which there is nothing to measure.
+ALONE := ./perf ./perf/load ./perf/matrix ./perf/coremap ./perf/probe ./bench/... ./cmd/corechan
 # The tests of what must not allocate: they skip under -race, which allocates itself.
 ALLOC := Alloc
 
@@ -29,7 +30,7 @@ demo: build ## measure messages between two processes beside this machine's limi
 	@.ci/need cores
 	@$(GO) run ./.ci/demo bin/corechan
 
-test: need-go ## vet, all tests under -race, then those that count allocations without
+test: need-go ## vet and all tests, under -race but for those that measure or count allocations
 	@.ci/need gcc
 	@.ci/need cores || echo "The tests run all the same, some of them slowly or not at all."
 	@.ci/need redis-server postgresql || echo "The gateway's tests with real servers are skipped."
@@ -38,7 +39,7 @@ test: need-go ## vet, all tests under -race, then those that count allocations w
 	@.ci/need chromium || echo "The tests in a browser are skipped."
 	$(GO) vet ./...
 	$(GO) test -race -timeout 9m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(ALONE))")
-	$(GO) test -race -timeout 9m -p 1 $(ALONE)
+	$(GO) test -timeout 9m -p 1 $(ALONE)
 	$(GO) test -run '$(ALLOC)' -timeout 3m ./...
 	@GO=$(GO) .ci/modules
 

@@ -169,7 +169,7 @@ func TestWhatWasSentBeforeASessionIsClosedArrives(t *testing.T) {
 
 // TestAClientThatClosesEndsAnUpstreamThatSaysNothing has an upstream that does not end by itself.
 func TestAClientThatClosesEndsAnUpstreamThatSaysNothing(t *testing.T) {
-	onLinks(t, overAll, func(t *testing.T, l link) {
+	onLinks(t, overKinds, func(t *testing.T, l link) {
 		release := make(chan struct{})
 		b := upstream(t, "tcp", func(c halfCloser) {
 			_, _ = io.Copy(io.Discard, c)
@@ -215,7 +215,7 @@ func TestAGatewayThatIsClosedResetsWhatIsProxied(t *testing.T) {
 
 // TestASlowReaderIsBounded has an upstream send without end to a client that does not read, beside one that does.
 func TestASlowReaderIsBounded(t *testing.T) {
-	onLinks(t, overAll, func(t *testing.T, l link) {
+	onLinks(t, overKinds, func(t *testing.T, l link) {
 		var written atomic.Int64
 		flood := upstream(t, "tcp", func(c halfCloser) {
 			_ = c.(*net.TCPConn).SetWriteBuffer(1 << 16)
@@ -280,7 +280,7 @@ func TestAStuckUpstreamIsBounded(t *testing.T) {
 }
 
 func TestAnIdleConnectionIsEnded(t *testing.T) {
-	onLinks(t, overAll, func(t *testing.T, l link) {
+	onLinks(t, overKinds, func(t *testing.T, l link) {
 		o := upstream(t, "tcp", echo).offer("x")
 		o.IdleTimeout = 50 * time.Millisecond
 		s := serve(t, l, o)
@@ -309,7 +309,7 @@ func TestAConnectionThatMovesIsNotIdle(t *testing.T) {
 }
 
 func TestADialThatTakesTooLongIsEnded(t *testing.T) {
-	onLinks(t, overAll, func(t *testing.T, l link) {
+	onLinks(t, overKinds, func(t *testing.T, l link) {
 		gone := make(chan struct{})
 		s := serve(t, l, gateway.Offer{
 			Name: "x", Upstream: "nowhere", DialTimeout: 50 * time.Millisecond,
@@ -330,7 +330,7 @@ func TestADialThatTakesTooLongIsEnded(t *testing.T) {
 
 // TestAClientThatGivesUpEndsTheDial has the gateway wait for an upstream that does not come.
 func TestAClientThatGivesUpEndsTheDial(t *testing.T) {
-	onLinks(t, overAll, func(t *testing.T, l link) {
+	onLinks(t, overKinds, func(t *testing.T, l link) {
 		dialling, gone := make(chan struct{}), make(chan struct{})
 		s := serve(t, l, gateway.Offer{
 			Name: "x", Upstream: "nowhere", DialTimeout: time.Hour,

@@ -14,8 +14,8 @@ import (
 	"github.com/corechan/corechan/transports/gateway"
 )
 
-// onWays runs f over the links, once with connections as they come and once proxied.
-func onWays(t *testing.T, f func(t *testing.T, l link, proxied bool)) { onWaysOf(t, overAll, f) }
+// onWays runs f over a link of each kind, once with connections as they come and once proxied.
+func onWays(t *testing.T, f func(t *testing.T, l link, proxied bool)) { onWaysOf(t, overKinds, f) }
 
 // onServerWays is onWays for what takes long, with a real server.
 func onServerWays(t *testing.T, f func(t *testing.T, l link, proxied bool)) {
@@ -41,7 +41,7 @@ func onWaysOf(t *testing.T, links []link, f func(t *testing.T, l link, proxied b
 }
 
 func TestAConnectionIsWhatItsUpstreamIs(t *testing.T) {
-	onWays(t, func(t *testing.T, l link, proxied bool) {
+	onWaysOf(t, overAll, func(t *testing.T, l link, proxied bool) {
 		for _, network := range []string{"tcp", "unix"} {
 			b := upstream(t, network, echo)
 			o := b.offer("echo")
@@ -116,7 +116,7 @@ func TestAConnectorOpensOffersLocally(t *testing.T) {
 
 // TestHalvesCloseApart has the upstream end first and the client go on, and the other way round.
 func TestHalvesCloseApart(t *testing.T) {
-	onWays(t, func(t *testing.T, l link, proxied bool) {
+	onWaysOf(t, overAll, func(t *testing.T, l link, proxied bool) {
 		heard := make(chan string, 1)
 		b := upstream(t, "tcp", func(c halfCloser) {
 			_, _ = io.WriteString(c, "said first")

@@ -47,7 +47,7 @@ func sendUntilEnd[T any](ctx context.Context, s engine.Sender[T], v T) error {
 
 // TestARequestThatIsNoneIsRefused has a peer send what no peer should, and the session go on.
 func TestARequestThatIsNoneIsRefused(t *testing.T) {
-	onLinks(t, overAll, func(t *testing.T, l link) {
+	onLinks(t, overKinds, func(t *testing.T, l link) {
 		s := serve(t, l, upstream(t, "tcp", echo).offer("x"))
 		t.Run("codec", func(t *testing.T) {
 			ch, err := engine.OpenWith[map[string]any](s.ctx, s.sess, openName, &engine.OpenOptions{Codec: json.Codec{}})
@@ -108,7 +108,7 @@ func TestAHostileReportChangesNothing(t *testing.T) {
 
 // TestAHostileAnswerIsAnError has a gateway answer with what is no connection.
 func TestAHostileAnswerIsAnError(t *testing.T) {
-	onLinks(t, overAll, func(t *testing.T, l link) {
+	onLinks(t, overKinds, func(t *testing.T, l link) {
 		a, b, _ := l.pair(t)
 		defer a.Close()
 		defer b.Close()
@@ -162,7 +162,7 @@ func TestAHostileAnswerIsAnError(t *testing.T) {
 
 // TestAPeerThatIsNoGatewayIsAskedAboutInVain bounds the wait, as nobody will ever answer.
 func TestAPeerThatIsNoGatewayIsAskedAboutInVain(t *testing.T) {
-	onLinks(t, overAll, func(t *testing.T, l link) {
+	onLinks(t, overKinds, func(t *testing.T, l link) {
 		a, b, _ := l.pair(t)
 		defer a.Close()
 		defer b.Close()
