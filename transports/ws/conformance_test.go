@@ -24,7 +24,7 @@ func TestWSConforms(t *testing.T) {
 	ca := certtest.NewCA(t)
 	server := &tls.Config{Certificates: []tls.Certificate{ca.Good("server")}}
 	client := &tls.Config{RootCAs: ca.Pool()}
-	const scheme = "wss" // ws is the same without TLS; package httpchan's tests have it through nginx
+	const scheme = "wss"                // ws is the same without TLS; package httpchan's tests have it through nginx
 	one := []engine.Wait{engine.Hybrid} // which does not spin here, so Block would be the same
 	transporttest.Run(t, transporttest.Transport{Name: scheme, Waits: one, Pair: func(t testing.TB, a, b *engine.Engine) transporttest.Link {
 		listen, listened := webtest.Observe(context.Background())
