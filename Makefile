@@ -40,7 +40,7 @@ test: need-go ## vet and all tests, under -race but for those that measure or co
 	$(GO) vet ./...
 	$(GO) test -race -timeout 9m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(ALONE))")
 	$(GO) test -timeout 9m -p 1 $(ALONE)
-	$(GO) test -run '$(ALLOC)' -timeout 3m ./...
+	$(GO) test -run '$(ALLOC)' -timeout 3m $$(grep -rlE --include='*_test.go' 'func Test[A-Za-z]*$(ALLOC)' . | xargs -n 1 dirname | sort -u)
 	@GO=$(GO) .ci/modules
 
 bench: need-go ## the Go benchmarks of each layer, for benchstat: bench/results/bench.txt
