@@ -21,6 +21,9 @@ type Link struct {
 	// records then: for links whose bytes come out of a system call. Whoever has the rx token calls it when the ring is
 	// empty. Without look it need not ask the system if Sleep or Drain will. An error ends the session.
 	Fill func(look bool) (bool, error)
+	// Over, set with Fill, reports whether all that a peer who is gone has sent is in the ring: false while a lease leaves no
+	// room for the rest. Whoever has the rx token calls it.
+	Over func() bool
 	// Flush, if set, writes what the link has held back, as far as that goes without waiting: for links that gather
 	// messages. Whoever has the tx token calls it when the ring is full.
 	Flush func()

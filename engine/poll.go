@@ -91,7 +91,7 @@ func (p *port) poll(ctx context.Context, c condition, want *recvEnd) (payload []
 		if c.met() {
 			return nil, nil
 		}
-		if gone { // and the ring was empty after that was seen
+		if gone && p.left() { // and the ring was empty after that was seen
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -326,11 +326,11 @@ func (p *port) lookFor(n int) bool {
 	return false
 }
 
-// left reports whether the peer is gone, and all that it has sent is in the ring or was. Called with the rx token held.
-func (p *port) left() bool { return p.attention.Load()&attGone != 0 && !p.heldUp() }
-
-// heldUp reports whether a lease keeps something out of the ring that has come. Called with the rx token held.
-func (p *port) heldUp() bool { return p.fill != nil && p.pinned != nil }
+// left reports whether the peer is gone, and all that it has sent is in the ring or was. Where something is read to know that, it is
+// to be asked before the ring is looked at and after. Called with the rx token held.
+func (p *port) left() bool {
+	return p.attention.Load()&attGone != 0 && (p.link.Over == nil || p.link.Over())
+}
 
 // sleep sleeps until the peer rings, if there is nothing to see.
 func (p *port) sleep(ctx context.Context, c condition) error {
@@ -343,8 +343,8 @@ func (p *port) sleep(ctx context.Context, c condition) error {
 	p.arm(c)
 	var err error
 	quiet := attControl | attTx
-	if p.heldUp() {
-		quiet |= attGone
+	if !p.left() {
+		quiet |= attGone // what the peer has sent waits for a lease's release
 	}
 	if !p.cons.Ready() && p.attention.Load()&^quiet == 0 && !c.met() {
 		err = p.bellSleep(ctx, c)

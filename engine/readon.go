@@ -86,7 +86,7 @@ func (l *loopReader) Ready(netpoll.Events) (again bool) {
 	}
 	if err == nil {
 		p.armControl()
-		if gone && n == 0 {
+		if gone && n == 0 && p.left() {
 			err = p.broken(p.owner.lastWord(context.Background()))
 		}
 	}

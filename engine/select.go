@@ -299,7 +299,7 @@ func (s *source) look(ctx context.Context) {
 		return
 	}
 	gone := p.left()
-	if err := p.sip(ctx, s); err == nil && gone && !s.met() && ctx.Err() == nil {
+	if err := p.sip(ctx, s); err == nil && gone && p.left() && !s.met() && ctx.Err() == nil {
 		if why := p.owner.lastWord(ctx); ctx.Err() == nil {
 			_ = p.broken(why)
 		}

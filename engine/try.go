@@ -58,7 +58,7 @@ func (r *recvEnd) tryNext() (payload []byte, l letter, err error) {
 		}
 		switch {
 		case err != nil || r.met():
-		case gone: // and the ring was empty after that was seen
+		case gone && p.left(): // and the ring was empty after that was seen
 			err = p.broken(p.owner.lastWord(ctx))
 		default:
 			err = p.pollerDuties()

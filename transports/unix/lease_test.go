@@ -107,3 +107,41 @@ func TestWhatWaitsBehindALeaseIsNotLostWithThePeer(t *testing.T) {
 		})
 	}
 }
+
+// TestALeaseDoesNotHideThatThePeerIsGone has room in the ring beside the lease: all that was sent has come, and nothing is to be waited for.
+func TestALeaseDoesNotHideThatThePeerIsGone(t *testing.T) {
+	for _, wait := range []engine.Wait{engine.Block, engine.Hybrid, engine.Spin} {
+		t.Run(wait.String(), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			eng := must(engine.New(engine.Config{Wait: wait}))
+			defer func() { _ = eng.Shutdown(ctx) }()
+			o := &unix.Options{Engine: eng}
+			name := address()
+			ln := must(unix.Listen(ctx, name, o))
+			defer ln.Close()
+			a := must(unix.Dial(ctx, name, o))
+			b := must(ln.Accept(ctx))
+			tx := must(engine.Open[engine.Raw](ctx, a, "x"))
+			idle := must(engine.Open[engine.Raw](ctx, a, "y"))
+			rx := must(engine.Accept[engine.Raw](ctx, b, "x"))
+			quiet := must(engine.Accept[engine.Raw](ctx, b, "y"))
+			m := engine.Raw("held")
+			if err := tx.Send(ctx, &m); err != nil {
+				t.Fatal(err)
+			}
+			lease := must(rx.Lease(ctx))
+			if err := a.Flush(ctx); err != nil {
+				t.Fatal(err)
+			}
+			socktest.CutUnix(t, name)
+			if err := quiet.Receive(ctx, &m); !errors.Is(err, engine.ErrPeerGone) {
+				t.Error(err)
+			}
+			lease.Release()
+			_ = idle.Close()
+			_ = a.Close()
+			_ = b.Close()
+		})
+	}
+}

@@ -157,7 +157,7 @@ func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
 		if frame, err := b.read(false); err != nil || frame {
 			return err
 		}
-		if b.in.over || b.gone.Load() && !b.in.more {
+		if b.over() {
 			return engine.ErrPeerGone
 		}
 	}

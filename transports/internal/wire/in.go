@@ -84,6 +84,9 @@ func (b *bell) readFailed(err error) {
 	}
 }
 
+// over: see engine.Link. A read that found no room has set more.
+func (b *bell) over() bool { return b.in.over || b.gone.Load() && !b.in.more }
+
 // fill: see engine.Link.
 func (b *bell) fill(look bool) (bool, error) {
 	if look {

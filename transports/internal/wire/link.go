@@ -30,7 +30,7 @@ func NewSession(s Stream, o *Options) (*engine.Session, error) {
 	}
 	l := o.Link
 	l.Producer, l.Consumer = ring.NewProducer(b.out.seg, b.out.seg), ring.NewConsumer(b.in.seg, b.in.seg)
-	l.Bell, l.Fill, l.Flush, l.Cork = b, b.fill, b.flush, b.cork
+	l.Bell, l.Fill, l.Over, l.Flush, l.Cork = b, b.fill, b.over, b.flush, b.cork
 	l.MaxRecord, l.Window = b.out.seg.MaxRecord(), o.Engine.WindowFor(o.Ring.Capacity)
 	_, l.Descriptors = s.(Passer)
 	l.Close = b.in.seg.Close
