@@ -40,11 +40,14 @@ func marksOf(t *testing.T, s *Snapshot) (sum MarkStats) {
 	return sum
 }
 
-// agree fails the test unless two times are the same within 5 % and a few traps.
-func agree(t *testing.T, what string, a, b time.Duration) {
+// agree fails the test unless a quantile by the kernel is that by the stamps, within 5 % and a few microseconds, but for one message in 200: a thread may
+// lose its core between its own look at the clock and the kernel's.
+func agree(t *testing.T, m *MarkStats, q float64) {
 	t.Helper()
-	if off := (a - b).Abs(); off > max(a, b)/20+3*time.Microsecond {
-		t.Errorf("%s: %v by the kernel, %v by the stamps", what, a, b)
+	const few, others = 3 * time.Microsecond, 0.005
+	got, low, high := m.Times.Quantile(q), m.Stamped.Quantile(q-others), m.Stamped.Quantile(min(q+others, 1))
+	if got < low-low/20-few || got > high+high/20+few {
+		t.Errorf("quantile %v: %v by the kernel, %v to %v by the stamps", q, got, low, high)
 	}
 }
 
@@ -53,7 +56,8 @@ func TestEachMarkIsCountedOnce(t *testing.T) {
 	needKernel(t)
 	a, b := startActor(t, "marker", 0), startActor(t, "marker", 0) // of one executable
 	began := a.ask().Count
-	p := startProbe(t, Config{PIDs: []int{a.pid(), b.pid()}, Groups: []Group{Marks}})
+	c := Config{PIDs: []int{a.pid(), b.pid()}, Groups: []Group{Marks}}
+	p, other := startProbe(t, c), startProbe(t, c)
 	n := a.ask().Count - began
 	b.ask()
 	check := func(rounds uint64) {
@@ -66,33 +70,30 @@ func TestEachMarkIsCountedOnce(t *testing.T) {
 		if p50 := m.Times.Quantile(0.5); p50 < markedTakes*9/10 || p50 > markedTakes*2 {
 			t.Errorf("the median is %v, and not %v", p50, markedTakes)
 		}
-		agree(t, "median", m.Times.Quantile(0.5), m.Stamped.Quantile(0.5))
+		agree(t, &m, 0.5)
 	}
 	check(2)
-	if err := p.Pause(); err != nil {
-		t.Fatal(err)
+	if m := marksOf(t, snapshot(t, other)); m.Sent != 2*(n+markedReplays+markedLies) {
+		t.Errorf("another probe sees %d sent", m.Sent)
 	}
-	a.ask()
-	check(2)
-	if err := p.Resume(); err != nil {
-		t.Fatal(err)
+	if err := other.Close(); err != nil {
+		t.Error(err)
 	}
-	a.ask()
-	check(3)
 	if lost := statusOf(p, Marks).Lost; lost != 0 {
 		t.Errorf("%d lost", lost)
 	}
-	// What ends is left alone.
 	if err := p.Pause(); err != nil {
 		t.Fatal(err)
 	}
+	a.ask()
 	pid := a.pid()
-	a.end()
+	a.end() // and is left alone
 	if err := p.Resume(); err != nil {
 		t.Errorf("with a process that has ended: %v", err)
 	}
+	check(2)
 	b.ask()
-	check(4)
+	check(3)
 	if s := snapshot(t, p); len(s.Ended) != 1 || s.Ended[0] != pid {
 		t.Errorf("%v ended, not %d", s.Ended, pid)
 	}
@@ -158,7 +159,7 @@ func TestMarkedMessagesTakeAsLongAsTheirStampsSay(t *testing.T) {
 		t.Errorf("%d are marked without stamps", m.Sent)
 	}
 	e.StampMessages(time.Hour)
-	for round := 0; send(1+round%300).Count < 1500*mark.Every; round++ { // bursts, so that there are long and short times
+	for round := 0; send(1+round%300).Count < 800*mark.Every; round++ { // bursts, so that there are long and short times
 	}
 	m, stamps := marksOf(t, snapshot(t, p)), a.ask()
 	if m.Sent != m.Received || m.Missed != 0 || m.Discarded != 0 {
@@ -169,7 +170,7 @@ func TestMarkedMessagesTakeAsLongAsTheirStampsSay(t *testing.T) {
 		t.Errorf("%d are marked of %d", m.Sent, stamps.Count)
 	}
 	for _, q := range []float64{0.1, 0.5, 0.9, 0.99} {
-		agree(t, "quantile", m.Times.Quantile(q), m.Stamped.Quantile(q))
+		agree(t, &m, q)
 	}
 	t.Logf("%d of %d messages: p50 %v, p99 %v; by their stamps %v, %v; all, by the stamps: %v, %v", m.Sent, stamps.Count, m.Times.Quantile(0.5),
 		m.Times.Quantile(0.99), m.Stamped.Quantile(0.5), m.Stamped.Quantile(0.99), stamps.P50, stamps.P99)
