@@ -7,7 +7,8 @@ package mark
 const Every = 128
 
 // Due says whether the message with this stamp is marked. Both ends find out for themselves, so that no frame says it. It depends on all bits of the
-// stamp, as messages may be sent at even intervals, and clocks may count in larger steps than 1 ns.
+// stamp, as messages may be sent at even intervals, and clocks may count in larger steps than 1 ns. A sender that lies about its stamps can have the
+// receiver mark each of its messages, which costs a call, and while a probe is attached what that costs.
 func Due(stamp uint64) bool { return stamp*0x9e3779b97f4a7c15 < 1<<64/Every }
 
 // The functions' names in a program, which package perf/probe looks for, in any version's. Its programs read the arguments from the registers

@@ -152,6 +152,7 @@ func TestMarkedMessagesTakeAsLongAsTheirStampsSay(t *testing.T) {
 			if ctx.Err() != nil {
 				t.Fatalf("of %d messages, %d have come", sent, s.Received)
 			}
+			time.Sleep(time.Millisecond)
 		}
 	}
 	send(10_000)
@@ -159,7 +160,7 @@ func TestMarkedMessagesTakeAsLongAsTheirStampsSay(t *testing.T) {
 		t.Errorf("%d are marked without stamps", m.Sent)
 	}
 	e.StampMessages(time.Hour)
-	for round := 0; send(1+round%300).Count < 800*mark.Every; round++ { // bursts, so that there are long and short times
+	for round := 0; send(1+7*round%600).Count < 400*mark.Every; round++ { // bursts, so that there are long and short times
 	}
 	m, stamps := marksOf(t, snapshot(t, p)), a.ask()
 	if m.Sent != m.Received || m.Missed != 0 || m.Discarded != 0 {
