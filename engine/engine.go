@@ -428,6 +428,13 @@ func (s *Session) drain(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer p.giveTx()
+	if p.link.Flush != nil { // what the usual case takes
+		p.link.Flush()
+		if _, err := p.prod.Reserve(s.link.MaxRecord); err == nil {
+			p.prod.Abort()
+			return nil
+		}
+	}
 	if _, err := p.reserveSlow(ctx, s.link.MaxRecord, nil); err == nil {
 		p.prod.Abort()
 	}

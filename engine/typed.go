@@ -62,30 +62,6 @@ func (s Sender[T]) CloseWith(reason error) error {
 	return s.end.close(reason)
 }
 
-// Flush writes now what was sent on the channel's session and the transport has gathered. Messages leave without it: at the latest when
-// somebody waits for one of the same session, or after 100 µs. It is for who has sent a burst and does something else now. Where nothing
-// is gathered, as over shm, it costs next to nothing. It fails as Send does, and waits for another Send on the session that waits.
-func (s Sender[T]) Flush(ctx context.Context) error {
-	if s.end == nil {
-		return errZero
-	}
-	if q := s.end.pair; q != nil {
-		if err := q.sender(); err != nil {
-			return err
-		}
-	}
-	p := s.end.p
-	if p.link.Flush == nil {
-		return s.end.err()
-	}
-	if err := p.takeTx(ctx); err != nil {
-		return s.end.because(ctx, err)
-	}
-	p.link.Flush()
-	p.giveTx()
-	return s.end.err()
-}
-
 // Name returns the name under which the channel was opened; that of a Pipe is empty.
 func (s Sender[T]) Name() string {
 	if s.end == nil {

@@ -210,7 +210,7 @@ func (c *oursConn) Send(msg []byte) error {
 	return c.tx.Send(context.Background(), &c.out)
 }
 
-func (c *oursConn) Flush() error { return c.tx.Flush(context.Background()) }
+func (c *oursConn) Flush() error { return c.session.Flush(context.Background()) }
 
 func (c *oursConn) Receive(buf []byte) ([]byte, error) {
 	c.in.Body = buf

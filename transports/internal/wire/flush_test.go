@@ -39,7 +39,7 @@ func TestFlushWritesWhatWasGathered(t *testing.T) {
 			}
 			n++
 		}
-		if err := s.Flush(ctx); err != nil {
+		if err := a.Flush(ctx); err != nil {
 			t.Fatal(err)
 		}
 		for i := first; i < n; i++ {
