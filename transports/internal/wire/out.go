@@ -26,6 +26,8 @@ type outbound struct {
 	taken   int         // what the stream has taken and not flushed yet; of who has pumping
 	later   atomic.Bool // a timer will pump
 
+	fence atomic.Uint32
+
 	quiet, trimmed uint64 // how much was published when that was looked at, and when the ring was trimmed, last; see trim.go
 
 	// row is how many writes came in a row, with nothing read in between; began is when the second did. Neither has to be
@@ -135,6 +137,7 @@ func (b *bell) pumpLocked() {
 	o := &b.out
 	for {
 		err := b.write()
+		o.fence.Add(1) // a full fence between Done and MustRing
 		if o.outlet.MustRing() {
 			if s := b.session.Load(); s != nil {
 				s.Space()
