@@ -27,7 +27,7 @@ type traceCmd struct {
 	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"How long to count between two reports, 100ms to 1h. Default: 1s."`
 	Once     bool          `help:"Report once, after one interval, and end."`
 	Listen   string        `placeholder:"HOST:PORT" help:"Report nothing here; serve what is counted to Prometheus, at /metrics, until interrupted."`
-	Messages bool          `help:"Say how long messages took too, by channel: has the processes put the time of sending into each message while this runs. In plain reports and in JSON."`
+	Messages bool          `help:"Say how long messages took too, by channel: has the processes put the time of sending into each message while this runs. In the live view, m does."`
 	JSON     bool          `name:"json" help:"Print one JSON object a report, each on a line, and nothing else."`
 }
 
@@ -50,10 +50,11 @@ With --listen, the processes' engines are shown too, as far as corechan top sees
 Whoever reaches the address may read it: name one of 127.0.0.1 unless others are to. perf/metrics/grafana.json is a dashboard for it.
 
 With --messages, each channel has a row: how long its messages took from being sent until they were received, by the receiving process and
-core, over shm and unix, of processes that corechan top sees. With --pid, of those that these processes receive.
+core, over shm and unix, of processes that corechan top sees. With --pid, of those that these processes receive. The live view has the ten
+with the highest p99, and JSON the field messages; with --listen, it is a histogram by transport and core.
 
 JSON fields: time, span_ns, interrupt_cost_ns, status (of each group), cores (each with core, runq, preempt, migrate, stolen, faults, syscalls,
-tcp, steal), runtime, ended (processes that are gone), messages (pid, command, channel, core, count, p50_ns, p99_ns, p999_ns, max_ns, discarded). Times are in nanoseconds; further fields may be added.
+tcp, steal), runtime, ended (processes that are gone), messages (pid, command, channel, transport, core, count, p50_ns, p99_ns, p999_ns, max_ns, discarded). Times are in nanoseconds; further fields may be added.
 
 Examples:
 
@@ -91,8 +92,8 @@ func (c *traceCmd) Run(a *app) error {
 	if c.Listen != "" {
 		return c.serve(a, p)
 	}
-	if out, ok := a.stdout.(*os.File); ok && !c.Once && !c.JSON && !c.Messages && term.IsTerminal(int(out.Fd())) {
-		return traceLive(a, p, config, c.Interval)
+	if out, ok := a.stdout.(*os.File); ok && !c.Once && !c.JSON && term.IsTerminal(int(out.Fd())) {
+		return traceLive(a, p, config, c.Interval, c.Messages)
 	}
 	defer p.Close()
 	if err := probe.DropCapabilities(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
@@ -115,11 +116,15 @@ func (c *traceCmd) trace(a *app, p *probe.Probe, cost time.Duration) error {
 	if err != nil {
 		return err
 	}
-	messages, err := c.watchMessages(a.ctx)
-	if err != nil {
-		return err
+	var m *messages
+	var had messageLook
+	if c.Messages {
+		m = watchMessages(a.ctx)
+		defer m.close()
+		if had, err = m.look(); err != nil {
+			return err
+		}
 	}
-	defer messages.close()
 	ticker := time.NewTicker(c.Interval)
 	defer ticker.Stop()
 	for {
@@ -137,14 +142,20 @@ func (c *traceCmd) trace(a *app, p *probe.Probe, cost time.Duration) error {
 		}
 		d := after.Sub(before)
 		before = after
-		rows, err := messages.since(a.ctx)
-		if err != nil {
-			return err
+		var rows []messageRow
+		var more table
+		if m != nil {
+			have, err := m.look()
+			if err != nil {
+				return err
+			}
+			rows = have.since(had, c.Pid)
+			had, more = have, messageTable(rows)
 		}
 		if c.JSON {
 			err = json.NewEncoder(a.stdout).Encode(traced{d, cost, p.Status(), rows})
 		} else {
-			err = printTrace(a.stdout, d, cost, p.Status(), messageTable(rows))
+			err = printTrace(a.stdout, d, cost, p.Status(), more)
 		}
 		if err != nil || c.Once {
 			return err

@@ -132,7 +132,7 @@ func liveTest(t *testing.T) *liveModel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &liveModel{start: probe.Start, probe: p, config: config, interval: time.Second, width: 120, height: 40}
+	m := &liveModel{ctx: t.Context(), start: probe.Start, probe: p, config: config, interval: time.Second, width: 120, height: 40}
 	t.Cleanup(func() { m.probe.Close() })
 	m.Init()
 	return m
