@@ -141,10 +141,12 @@ func (c *call) free() {
 	}
 	p.mu.Lock()
 	over, mine := r.ended != nil && !r.queuedCtl && r.first == len(r.inbox), !r.closed
+	failed := p.err != nil // then it may have ended while the poller has it in hand
 	p.mu.Unlock()
 	switch {
-	case over && mine:
+	case over && mine && !failed:
 		calls.Put(c)
+	case over && mine: // for the garbage collector
 	case mine:
 		_ = r.close(nil) // more than one answer may come
 	}

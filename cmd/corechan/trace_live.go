@@ -251,8 +251,8 @@ func (m *liveModel) draw(b *strings.Builder) {
 		fmt.Fprintf(b, "%4d %s\n", rows[i].core, rows[i].bar(min(60, m.width-8)))
 	}
 	m.messages.draw(b, m.config.PIDs)
-	for _, section := range []func(*probe.Snapshot) table{preemptorTable, sourceTable, syscallTable, tcpTable} {
-		if t := section(m.shown); t.text != nil {
+	for _, t := range traceTables(m.shown) {
+		if t.text != nil {
 			fmt.Fprintln(b)
 			t.print(b)
 		}

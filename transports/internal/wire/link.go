@@ -48,7 +48,7 @@ func newBell(s Stream, o *Options) (b *bell, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b = &bell{stream: s, eng: o.Engine, loop: loop, release: release, label: o.Label, parked: make(chan struct{}, 1)}
+	b = &bell{stream: s, eng: o.Engine, loop: loop, release: release, label: o.Label, parked: make(chan struct{}, 1), sleeper: o.Engine.NewSleeper()}
 	b.passer, _ = s.(Passer)
 	undo := func() {
 		release()
