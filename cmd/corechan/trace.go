@@ -81,8 +81,11 @@ func (c *traceCmd) Run(a *app) error {
 	if c.Interval < minInterval || c.Interval > maxInterval {
 		return fmt.Errorf("%w: --interval %v; give %v to %v", perf.ErrConfig, c.Interval, minInterval, maxInterval)
 	}
-	if c.Listen != "" && (c.Once || c.JSON || c.Messages) {
-		return fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once, --json and --messages", errUsage)
+	if c.Listen != "" && (c.Once || c.JSON) {
+		return fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once and --json", errUsage)
+	}
+	if c.Listen != "" && slices.Contains(c.Groups, probe.Marks) {
+		return fmt.Errorf("%w: --listen does not serve what group marks finds; leave it out", errUsage)
 	}
 	if slices.Contains(c.Groups, probe.Marks) && !c.Messages {
 		return fmt.Errorf("%w: messages are marked while they are stamped: give --messages to --groups marks", errUsage)
