@@ -12,11 +12,13 @@ import (
 	"github.com/corechan/corechan/internal/monotime"
 )
 
-// A LatencySnapshot is how long the messages of the channels of one name took, from when they were sent until they were received on one
-// core. Messages are counted that carry the time: see Engine.StampMessages.
+// A LatencySnapshot is how long the messages of the channels of one name took over one transport, from when they were sent until they were
+// received on one core. Messages are counted that carry the time: see Engine.StampMessages.
 type LatencySnapshot struct {
 	// Channel is the channels' name, empty for those that came in messages; OtherChannels for all that are beyond MaxLatencies.
 	Channel string `json:"channel"`
+	// Transport is that of the session, as "shm"; empty for OtherChannels, and where the process is too old to say.
+	Transport string `json:"transport"`
 	// Core is where the receiver ran, as of at most a millisecond before; -1 if that is not known.
 	Core int `json:"core"`
 	// Times are from publishing to receiving: to when a Receive or handler has the message, not to when it was read from the
@@ -29,7 +31,7 @@ type LatencySnapshot struct {
 }
 
 const (
-	// MaxLatencies bounds the pairs of channel and core of a Snapshot.
+	// MaxLatencies bounds the channels of a Snapshot, counted once for each transport and core.
 	MaxLatencies = 64
 	// OtherChannels is the Channel of those beyond.
 	OtherChannels = "(others)"
@@ -42,8 +44,8 @@ type latencies struct {
 }
 
 type latencyKey struct {
-	channel string
-	core    int
+	channel, transport string
+	core               int
 }
 
 // The buckets of a latency: a duration of 2^e ns and more falls into one of latencySub equal parts of what is below 2^(e+1).
@@ -95,9 +97,9 @@ func (l *latency) record(ns int64) {
 	}
 }
 
-// of returns the histogram of a channel's name on a core.
-func (t *latencies) of(channel string, core int) *latency {
-	key := latencyKey{channel, core}
+// of returns the histogram of a channel's name over a transport on a core.
+func (t *latencies) of(channel, transport string, core int) *latency {
+	key := latencyKey{channel, transport, core}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if l := t.table[key]; l != nil {
@@ -107,7 +109,7 @@ func (t *latencies) of(channel string, core int) *latency {
 		t.table = map[latencyKey]*latency{}
 	}
 	if len(t.table) >= MaxLatencies {
-		key = latencyKey{OtherChannels, -1} // one more
+		key = latencyKey{OtherChannels, "", -1} // one more
 		if l := t.table[key]; l != nil {
 			return l
 		}
@@ -117,15 +119,15 @@ func (t *latencies) of(channel string, core int) *latency {
 	return l
 }
 
-// read returns what there is, by channel and core.
+// read returns what there is, by channel, transport and core.
 func (t *latencies) read() []LatencySnapshot {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []LatencySnapshot
 	for key, l := range t.table {
 		s := LatencySnapshot{
-			Channel: key.channel, Core: key.core, Sum: time.Duration(l.sum.Load()), Max: time.Duration(l.max.Load()),
-			Discarded: l.discarded.Load(),
+			Channel: key.channel, Transport: key.transport, Core: key.core, Sum: time.Duration(l.sum.Load()),
+			Max: time.Duration(l.max.Load()), Discarded: l.discarded.Load(),
 		}
 		for i := range l.buckets {
 			if n := l.buckets[i].Load(); n != 0 {
@@ -135,7 +137,7 @@ func (t *latencies) read() []LatencySnapshot {
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b LatencySnapshot) int {
-		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Core, b.Core))
+		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.Core, b.Core))
 	})
 	return all
 }
@@ -175,7 +177,7 @@ func (r *recvEnd) latencyOn(core int, was *latencyAt) *latencyAt {
 	if s == nil {
 		return nil
 	}
-	at := &latencyAt{to: s.eng.latencies.of(r.name, core), core: core}
+	at := &latencyAt{to: s.eng.latencies.of(r.name, s.link.Transport, core), core: core}
 	r.latency.Store(at)
 	return at
 }

@@ -23,7 +23,7 @@ func snapshotOf(sessions, channels int) *engine.Snapshot {
 	l.Turns, l.Exhausted, l.Busiest.Label, l.Busiest.Time = 12, 13, "busy", 14
 	l.Sessions, l.Passed.FramesSent, l.Queues.SendRing = 34, 35, 36
 	s.Latencies = []engine.LatencySnapshot{
-		{Channel: "orders", Core: 1, Times: engine.Durations{{High: 37, Count: 38}, {High: 39, Count: 40}}, Sum: 41, Max: 42, Discarded: 43},
+		{Channel: "orders", Transport: "shm", Core: 1, Times: engine.Durations{{High: 37, Count: 38}, {High: 39, Count: 40}}, Sum: 41, Max: 42, Discarded: 43},
 		{Core: -1, Times: engine.Durations{{High: 44, Count: 45}}},
 	}
 	s.Loops = append(s.Loops, l, engine.LoopSnapshot{Core: 2})

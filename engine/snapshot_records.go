@@ -67,6 +67,7 @@ type (
 		Core                int32
 		Buckets             uint32 // how many of the section of latency buckets are its own, behind those of the records before
 		Sum, Max, Discarded uint64
+		Transport           [16]byte
 	}
 )
 
@@ -215,6 +216,7 @@ func packLatencies(list []LatencySnapshot, most int) (records []latencyRecord, b
 			Core: int32(l.Core), Buckets: uint32(len(l.Times)), Sum: uint64(l.Sum), Max: uint64(l.Max), Discarded: l.Discarded,
 		}
 		putText(r.Name[:], l.Channel)
+		putText(r.Transport[:], l.Transport)
 		records, buckets = append(records, r), append(buckets, l.Times...)
 	}
 	return records, buckets
@@ -228,8 +230,8 @@ func unpackLatencies(records []latencyRecord, buckets []DurationBucket) (list []
 			return nil, false
 		}
 		list = append(list, LatencySnapshot{
-			Channel: getText(r.Name[:]), Core: int(r.Core), Times: buckets[:r.Buckets:r.Buckets], Sum: notNegative(r.Sum), Max: notNegative(r.Max),
-			Discarded: r.Discarded,
+			Channel: getText(r.Name[:]), Transport: getText(r.Transport[:]), Core: int(r.Core), Times: buckets[:r.Buckets:r.Buckets],
+			Sum: notNegative(r.Sum), Max: notNegative(r.Max), Discarded: r.Discarded,
 		})
 		buckets = buckets[r.Buckets:]
 	}

@@ -110,7 +110,7 @@ func TestALatencyLastsUntilTheMessageIsReceived(t *testing.T) {
 	check(t, r.Receive(ctx, &out))
 	took := time.Since(sent)
 	l := o.Engine.Snapshot().Latencies
-	if len(l) != 1 || l[0].Channel != "slow" || l[0].Sum < wait || l[0].Sum > took || l[0].Times.Count() != 1 {
+	if len(l) != 1 || l[0].Channel != "slow" || l[0].Transport != a.Transport() || l[0].Sum < wait || l[0].Sum > took || l[0].Times.Count() != 1 {
 		t.Fatalf("%+v, within %v", l, took)
 	}
 	if high := l[0].Times[0].High; high < l[0].Max || high > l[0].Max+l[0].Max/16 {

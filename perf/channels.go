@@ -47,6 +47,9 @@ func (s *channels) start(e *env) (err error) {
 		Wait:   engineWait(e.config.Wait),
 		Limits: engine.Limits{Window: uint32(e.config.Ring)}, // so that the ring is the bound, as it is for the limit
 	})
+	if err == nil && e.stamped {
+		s.engine.StampMessages(stampedFor)
+	}
 	return err
 }
 

@@ -64,6 +64,7 @@ type Config struct {
 	Pause     time.Duration // busy time between an answer and the next message of a ping-pong, at most a second
 	Compare   bool          // with Hybrid, a ping-pong: measure Spin and Block beside it
 	Probes    bool          // a ping-pong: measure it with probes attached beside it; takes CAP_BPF and CAP_PERFMON
+	Stamps    bool          // a ping-pong over shm, unix or inmem: measure it with messages that say when they were sent beside it
 	Inflight  int           // calls that are under way at once; default 1
 	Runs      int           // how often to repeat everything, with new processes; medians are reported. Default 1
 	Profile   Profile       // files that say where the time went
@@ -143,6 +144,8 @@ func (c Config) complete(k kind, machine rig.Machine) (Config, error) {
 		return c, fmt.Errorf("%w: %s is not compared", ErrConfig, c.Transport)
 	case c.Probes && k != pingpong:
 		return c, fmt.Errorf("%w: only a ping-pong is measured with probes", ErrConfig)
+	case c.Stamps && (k != pingpong || !oneOf(c.Transport, Shm, Unix, Inmem)):
+		return c, fmt.Errorf("%w: only a ping-pong over shm, unix or inmem is measured with stamps", ErrConfig)
 	case c.Runs < 1 || c.Runs > MaxRuns:
 		return c, fmt.Errorf("%w: %d runs; give 1 to %d", ErrConfig, c.Runs, MaxRuns)
 	case c.Ring < MinRing || c.Ring > MaxRing || c.Ring&(c.Ring-1) != 0:

@@ -24,6 +24,11 @@
 // What they cost is the median of probed i / system i. Before a slice without, they are attached and detached too, as to patch them in
 // and out disturbs what comes right after, whether they are attached then or not.
 //
+// # Stamps
+//
+// With Config.Stamps there is one more rival: the same system on a session of its own, whose messages say when they were sent and are
+// counted when they are received, on both sides.
+//
 // # Go's own poller
 //
 // What waits there, as net.Conn, crypto/tls and net/http do, must change goroutines for each message, and to change to one that

@@ -45,6 +45,10 @@ func (r *PingpongReport) own() {
 		own := *r.Probes
 		r.Probes = &own
 	}
+	if r.Stamps != nil {
+		own := *r.Stamps
+		r.Stamps = &own
+	}
 }
 
 func (r *PingpongReport) figures() []*float64 {
@@ -61,6 +65,9 @@ func (r *PingpongReport) figures() []*float64 {
 	}
 	if r.Probes != nil {
 		all = append(all, r.Probes.figures()...)
+	}
+	if r.Stamps != nil {
+		all = append(all, r.Stamps.figures()...)
 	}
 	return append(all, limitFigures(r.Limits)...)
 }

@@ -197,7 +197,9 @@ func once(ctx context.Context, k kind, c *Config, cmd func() *exec.Cmd, rec *rec
 	r.limits = make([][]float64, len(s.those(asLimit)))
 	r.rivals = make([]rival, len(s.those(asRival)))
 	r.timer = s.env.clock.Overhead()
-	err = s.measure(ctx, r, rec, progress)
+	if err = s.measure(ctx, r, rec, progress); err == nil {
+		err = s.checkStamps()
+	}
 	return r, errors.Join(err, s.close())
 }
 

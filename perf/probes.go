@@ -3,7 +3,6 @@ package perf
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"time"
@@ -17,14 +16,7 @@ var ErrProbes = errors.New("no probe can be attached")
 // ProbesReport says what attached probes cost the system: slices with the default groups of package probe attached, following the
 // processes of the run, are held against the slices without that are their neighbours.
 type ProbesReport struct {
-	P50Ns     float64 `json:"p50_ns"`     // with them attached: median of the slices' p50
-	WithoutNs float64 `json:"without_ns"` // the same of the slices without
-	Ratio     float64 `json:"ratio"`      // median of slice with / slice without beside it
-	RatioLow  float64 `json:"ratio_low"`  // lower and upper quartile of these
-	RatioHigh float64 `json:"ratio_high"`
-	// The true median lies between these in 19 of 20 measurements, unless the machine itself changes meanwhile.
-	MedianLow  float64 `json:"median_low"`
-	MedianHigh float64 `json:"median_high"`
+	CostReport
 
 	SwitchNs float64         `json:"switch_ns"` // to attach or detach: median; part of no slice
 	Groups   []probe.Group   `json:"groups"`    // that were attached
@@ -108,29 +100,10 @@ func (r *result) reportProbes() *ProbesReport {
 	if r.probes == nil {
 		return nil
 	}
-	all := quotients(r.probed, r.systems)
-	p := &ProbesReport{
-		P50Ns: round(median(r.probed), 1), WithoutNs: round(median(r.systems), 1), Ratio: round(median(all), 4),
-		RatioLow: round(quantileOf(all, 0.25), 4), RatioHigh: round(quantileOf(all, 0.75), 4),
-		SwitchNs: round(median(r.probes.switches), 0), Groups: r.probes.groups, Refused: r.probes.refused,
+	return &ProbesReport{
+		CostReport: r.costOf(r.probed),
+		SwitchNs:   round(median(r.probes.switches), 0), Groups: r.probes.groups, Refused: r.probes.refused,
 	}
-	low, high := medianBounds(all)
-	p.MedianLow, p.MedianHigh = round(low, 4), round(high, 4)
-	return p
 }
 
-func (p *ProbesReport) figures() []*float64 {
-	return []*float64{&p.P50Ns, &p.WithoutNs, &p.Ratio, &p.RatioLow, &p.RatioHigh, &p.MedianLow, &p.MedianHigh, &p.SwitchNs}
-}
-
-// medianBounds returns two of the values between which the median of what they are drawn from lies with a probability of 95 %: by how
-// many of n values fall below it, which is binomial, here approximated (see any text on order statistics).
-func medianBounds(values []float64) (low, high float64) {
-	if len(values) == 0 {
-		return 0, 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	n := float64(len(sorted))
-	at := max(int(math.Floor((n-1.96*math.Sqrt(n))/2)), 0)
-	return sorted[at], sorted[len(sorted)-1-at]
-}
+func (p *ProbesReport) figures() []*float64 { return append(p.CostReport.figures(), &p.SwitchNs) }

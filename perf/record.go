@@ -223,6 +223,9 @@ func rivalNames(k kind, c *Config) (names []string) {
 	for _, w := range c.rivals() {
 		names = append(names, fmt.Sprintf("%s, %s", c.Transport, w))
 	}
+	if c.Stamps {
+		names = append(names, string(c.Transport)+", stamped")
+	}
 	return names
 }
 
@@ -238,7 +241,7 @@ func (c *Config) settings(k kind) map[string]string {
 			all[name] = strconv.Itoa(v)
 		}
 	}
-	for name, v := range map[string]bool{"lane": c.Lane, "compare": c.Compare, "probes": c.Probes} {
+	for name, v := range map[string]bool{"lane": c.Lane, "compare": c.Compare, "probes": c.Probes, "stamps": c.Stamps} {
 		if v {
 			all[name] = "true"
 		}

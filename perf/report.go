@@ -31,6 +31,8 @@ type PingpongReport struct {
 
 	Probes *ProbesReport `json:"probes,omitempty"` // what attached probes cost, if that was asked for
 
+	Stamps *StampsReport `json:"stamps,omitempty"` // what it costs that messages say when they were sent, if that was asked for
+
 	Limit       string  `json:"limit"`      // what the limit is
 	RatioLow    float64 `json:"ratio_low"`  // lower and upper quartile of the slices' ratios
 	RatioHigh   float64 `json:"ratio_high"` //
@@ -221,7 +223,7 @@ func tripReport(k kind, c *Config, r *result) PingpongReport {
 		P99Ns: r.trips.quantile(99), P999Ns: r.trips.quantile(99.9), MaxNs: float64(r.trips.max),
 		AllocsPerOp: r.allocsPerOp(), AllocsEach: r.allocsEach(c), LimitP50Ns: round(median(r.limits[0]), 1),
 		Seconds: round(r.seconds, 6), Lane: c.Lane, Ring: c.Ring, PauseNs: int64(c.Pause),
-		BusyCores: round(median(r.busy), 2), Rivals: r.reportRivals(c), Limits: r.reportLimits(k, c), Probes: r.reportProbes(),
+		BusyCores: round(median(r.busy), 2), Rivals: r.reportRivals(c), Limits: r.reportLimits(k, c), Probes: r.reportProbes(), Stamps: r.reportStamps(c),
 		Limit: limitName(k, c), TimerNs: round(r.timer, 1),
 		Slices: len(r.systems), Runs: 1,
 	}

@@ -44,6 +44,7 @@ type env struct {
 	clock   measure.Clock
 	ground  ground // of those that go through memory
 	lazy    bool   // touch no memory before it is used
+	stamped bool   // messages say when they were sent
 	sock    int    // of those that go over a bare connection: this side's end
 
 	identity    *tls.Certificate // the near side's, where there is TLS
@@ -140,6 +141,11 @@ func newRivals(e *env) (all []contestant) {
 		other := *e
 		other.config.Wait = w
 		all = append(all, newSystem(&other, e.kind, string(w), asRival))
+	}
+	if e.config.Stamps {
+		other := *e
+		other.stamped = true
+		all = append(all, newSystem(&other, e.kind, "stamped", asRival))
 	}
 	return all
 }

@@ -27,6 +27,7 @@ type dashCmd struct {
 	Interval  time.Duration `default:"1s" placeholder:"DURATION" help:"How long each sample counts, 100ms to 1m. Default: 1s."`
 	Keep      time.Duration `placeholder:"DURATION" help:"How far back one can look, 7200 samples at most. Default: 15m, or 7200 samples."`
 	Poll      string        `placeholder:"LIST" help:"Spin on these cores, to find gaps that nothing explains. Takes all of a core that nobody else does: for cores that are to be quiet."`
+	Messages  bool          `help:"Show how long messages take, by channel: has the processes put the time of sending into each message while this runs."`
 	Listen    string        `default:"127.0.0.1:7070" placeholder:"HOST:PORT" help:"Where the page is. Elsewhere than on this machine's loopback, --token-file is required. Port 0: any. Default: 127.0.0.1:7070."`
 	TokenFile string        `placeholder:"FILE" help:"A file with the token that viewers need, of 16 bytes or more, in its first line that has one."`
 	Host      []string      `placeholder:"NAME" help:"A name by which browsers may ask for the page, beside addresses and localhost. May be given more than once."`
@@ -36,7 +37,8 @@ type dashCmd struct {
 // Help is the long help.
 func (dashCmd) Help() string {
 	return `Serves a web page that says which core lost most time to what, live and for as far back as --keep: a heatmap of the cores, stolen time by
-source, percentile curves, who ran instead of a preempted thread, and what could not be measured and why. What is seen can be saved
+source, percentile curves, who ran instead of a preempted thread, with --messages how long messages take by channel, and what could not be
+measured and why. What is seen can be saved
 to a file, opened again and compared. Nothing is fetched from elsewhere. It ends with Ctrl-C.
 
 On loopback, any user of this machine may look; with --token-file only who has the token. The page is not encrypted: to look from
@@ -67,7 +69,7 @@ func (c *dashCmd) Run(a *app) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(a.stderr, nil))
-	config := dash.Config{Interval: c.Interval, Keep: c.Keep, Token: token, Hosts: c.Host, PIDs: c.Pid, Follows: c.follows(), Logger: log}
+	config := dash.Config{Interval: c.Interval, Keep: c.Keep, Token: token, Hosts: c.Host, PIDs: c.Pid, Messages: c.Messages, Follows: c.follows(), Logger: log}
 	if err := config.Check(); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func TestHelpOfEveryCommandHasWhatItNeeds(t *testing.T) {
 		{"perf", []string{"pingpong", "stream", "call", "fd", "idle"}},
 		{"perf pingpong", []string{
 			"--transport", "--size", "--count", "--seconds", "--wait", "--cores", "--mode", "--lane", "--ring", "--runs", "--json",
-			"--pause", "--compare", "--probes", "nanoseconds", "Bytes", "Examples:", "ratio_p50", "shm", "inmem", "spin", "hybrid", "block", "typed", "raw",
+			"--pause", "--compare", "--probes", "--stamps", "nanoseconds", "Bytes", "Examples:", "ratio_p50", "shm", "inmem", "spin", "hybrid", "block", "typed", "raw",
 		}},
 		{"perf stream", []string{"--ring", "per second", "Examples:", "limit_bytes_per_s", "--kind", "--bytes", "1 GiB"}},
 		{"perf call", []string{
@@ -109,6 +109,7 @@ func TestWrongUsageIsExplained(t *testing.T) {
 		{"perf pingpong --pause soon", "duration"},
 		{"perf pingpong --compare", "--wait hybrid"},
 		{"perf pingpong --probes on", "use ab"},
+		{"perf pingpong --stamps on", "--stamps \"on\" is unknown; use ab"},
 		{"perf pingpong --runs 0", "at least 1"},
 		{"perf pingpong --ring 0", "power of two"},
 		{"perf pingpong --cores zero", "0,1"},

@@ -107,6 +107,7 @@ type pingpongCmd struct {
 	perfFlags
 	Pause   time.Duration `placeholder:"DURATION" help:"Think for so long between an answer and the next message, busy, for instance 200us; up to 1s. Not part of the times. Default: 0."`
 	Probes  string        `placeholder:"ab" help:"ab: measure in turn without and with probes attached (those of corechan trace), and print what they cost. Takes CAP_BPF and CAP_PERFMON, or root."`
+	Stamps  string        `placeholder:"ab" help:"ab: measure in turn messages that do not and that do say when they were sent (as for corechan trace --messages), and print what that costs. Over shm, unix and inmem."`
 	Compare bool          `help:"With --wait hybrid: measure spin and block too, in turn with it."`
 }
 
@@ -135,7 +136,7 @@ JSON fields: transport, size (bytes), count (round trips), wait, mode, cores, me
 max_ns, allocs_per_op (heap allocations of both processes per round trip), limit_p50_ns, ratio_p50; limits has an object for each
 limit: name, p50_ns, ratio; further ones may be added. With --compare, rivals has an object for each other way to wait: wait, p50_ns, ratio (of the p50 asked for to
 this one), busy_cores. With --probes ab, probes has p50_ns (with them), without_ns, ratio, its quartiles (ratio_low,
-ratio_high), the bounds of its median (median_low, median_high: 95 % sure), switch_ns, groups, refused.
+ratio_high), the bounds of its median (median_low, median_high: 95 % sure), switch_ns, groups, refused. With --stamps ab, stamps has the first seven of these.
 
 Examples:
 
@@ -145,6 +146,7 @@ Examples:
   corechan perf pingpong --wait hybrid --compare --pause 200us
                                                           which way to wait suits rare messages
   corechan perf pingpong --probes ab --wait block         what being traced costs
+  corechan perf pingpong --stamps ab                      what it costs to have messages timed
   corechan perf pingpong --runs 5 --json | jq .ratio_p50  median of five runs, for a script`
 }
 
@@ -155,7 +157,10 @@ func (p *pingpongCmd) Run(a *app) error {
 		return err
 	}
 	c.Pause, c.Compare = p.Pause, p.Compare
-	if c.Probes, err = probesAB(p.Probes); err != nil {
+	if c.Probes, err = isAB("--probes", p.Probes); err != nil {
+		return err
+	}
+	if c.Stamps, err = isAB("--stamps", p.Stamps); err != nil {
 		return err
 	}
 	return measure(a, c, &p.perfFlags, nanoseconds, perf.Pingpong, printPingpong,

@@ -74,6 +74,9 @@ func printTrips(w io.Writer, r *perf.PingpongReport, title, what, one, several s
 	if r.Probes != nil {
 		printProbes(w, r.Probes, r.Transport)
 	}
+	if r.Stamps != nil {
+		printCost(w, &r.Stamps.CostReport, r.Transport, "stamps", "off", "on")
+	}
 	fmt.Fprintf(w, "\nLimit: %s, on the same cores. Middle half of the slices' ratios: %.2f to %.2f.\n",
 		r.Limit, r.RatioLow, r.RatioHigh)
 	fmt.Fprintf(w, "Allocations per %s, both sides: %s. A clock read: %s, not subtracted.\n",

@@ -28,7 +28,7 @@ type traceCmd struct {
 	Interval time.Duration `default:"1s" placeholder:"DURATION" help:"How long to count between two reports, 100ms to 1h. Default: 1s."`
 	Once     bool          `help:"Report once, after one interval, and end."`
 	Listen   string        `placeholder:"HOST:PORT" help:"Report nothing here; serve what is counted to Prometheus, at /metrics, until interrupted."`
-	Messages bool          `help:"Say how long messages took too, by channel: has the processes put the time of sending into each message while this runs. In plain reports and in JSON."`
+	Messages bool          `help:"Say how long messages took too, by channel: has the processes put the time of sending into each message while this runs. In the live view, m does."`
 	JSON     bool          `name:"json" help:"Print one JSON object a report, each on a line, and nothing else."`
 }
 
@@ -52,12 +52,13 @@ With --listen, the processes' engines are shown too, as far as corechan top sees
 Whoever reaches the address may read it: name one of 127.0.0.1 unless others are to. perf/metrics/grafana.json is a dashboard for it.
 
 With --messages, each channel has a row: how long its messages took from being sent until they were received, by the receiving process and
-core, over shm and unix, of processes that corechan top sees. With --pid, of those that these processes receive. Group marks checks
+core, over shm and unix, of processes that corechan top sees. With --pid, of those that these processes receive. The live view has the ten
+with the highest p99, and JSON the field messages; with --listen, it is a histogram by transport and core. Group marks checks
 that: the kernel times some of the messages itself, between the processes of --pid, at half a microsecond an end. It has a row for each
 core, with what it found and what the same messages carry.
 
 JSON fields: time, span_ns, interrupt_cost_ns, status (of each group), cores (each with core, runq, preempt, migrate, stolen, faults, syscalls,
-tcp, marks, steal), runtime, ended (processes that are gone), messages (pid, command, channel, core, count, p50_ns, p99_ns, p999_ns, max_ns, discarded). Times are in nanoseconds; further fields may be added.
+tcp, marks, steal), runtime, ended (processes that are gone), messages (pid, command, channel, transport, core, count, p50_ns, p99_ns, p999_ns, max_ns, discarded). Times are in nanoseconds; further fields may be added.
 
 Examples:
 
@@ -80,8 +81,11 @@ func (c *traceCmd) Run(a *app) error {
 	if c.Interval < minInterval || c.Interval > maxInterval {
 		return fmt.Errorf("%w: --interval %v; give %v to %v", perf.ErrConfig, c.Interval, minInterval, maxInterval)
 	}
-	if c.Listen != "" && (c.Once || c.JSON || c.Messages) {
-		return fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once, --json and --messages", errUsage)
+	if c.Listen != "" && (c.Once || c.JSON) {
+		return fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once and --json", errUsage)
+	}
+	if c.Listen != "" && slices.Contains(c.Groups, probe.Marks) {
+		return fmt.Errorf("%w: --listen does not serve what group marks finds; leave it out", errUsage)
 	}
 	if slices.Contains(c.Groups, probe.Marks) && !c.Messages {
 		return fmt.Errorf("%w: messages are marked while they are stamped: give --messages to --groups marks", errUsage)
@@ -100,8 +104,8 @@ func (c *traceCmd) Run(a *app) error {
 	if c.Listen != "" {
 		return c.serve(a, p)
 	}
-	if out, ok := a.stdout.(*os.File); ok && !c.Once && !c.JSON && !c.Messages && term.IsTerminal(int(out.Fd())) {
-		return traceLive(a, p, config, c.Interval)
+	if out, ok := a.stdout.(*os.File); ok && !c.Once && !c.JSON && term.IsTerminal(int(out.Fd())) {
+		return traceLive(a, p, config, c.Interval, c.Messages)
 	}
 	defer p.Close()
 	if err := probe.DropCapabilities(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
@@ -124,11 +128,15 @@ func (c *traceCmd) trace(a *app, p *probe.Probe, cost time.Duration) error {
 	if err != nil {
 		return err
 	}
-	messages, err := c.watchMessages(a.ctx)
-	if err != nil {
-		return err
+	var m *messages
+	var had messageLook
+	if c.Messages {
+		m = watchMessages(a.ctx)
+		defer m.close()
+		if had, err = m.look(); err != nil {
+			return err
+		}
 	}
-	defer messages.close()
 	ticker := time.NewTicker(c.Interval)
 	defer ticker.Stop()
 	for {
@@ -146,14 +154,20 @@ func (c *traceCmd) trace(a *app, p *probe.Probe, cost time.Duration) error {
 		}
 		d := after.Sub(before)
 		before = after
-		rows, err := messages.since(a.ctx)
-		if err != nil {
-			return err
+		var rows []messageRow
+		var more table
+		if m != nil {
+			have, err := m.look()
+			if err != nil {
+				return err
+			}
+			rows = have.since(had, c.Pid)
+			had, more = have, messageTable(rows)
 		}
 		if c.JSON {
 			err = json.NewEncoder(a.stdout).Encode(traced{d, cost, p.Status(), rows})
 		} else {
-			err = printTrace(a.stdout, d, cost, p.Status(), messageTable(rows))
+			err = printTrace(a.stdout, d, cost, p.Status(), more)
 		}
 		if err != nil || c.Once {
 			return err
@@ -171,13 +185,7 @@ func printTrace(w io.Writer, d *probe.Snapshot, cost time.Duration, status []pro
 		fmt.Fprintln(t, r.text())
 	}
 	t.print(&b)
-	for _, section := range []func(*probe.Snapshot) table{preemptorTable, sourceTable, syscallTable, tcpTable, markTable} {
-		if t := section(d); t.text != nil {
-			fmt.Fprintln(&b)
-			t.print(&b)
-		}
-	}
-	for _, t := range more {
+	for _, t := range append(traceTables(d), more...) {
 		if t.text != nil {
 			fmt.Fprintln(&b)
 			t.print(&b)

@@ -25,8 +25,15 @@ func (c *traceCmd) serve(a *app, p *probe.Probe) error {
 		ln.Close()
 		return err
 	}
-	w := watch.New()
-	defer w.Close()
+	var w *watch.Watcher
+	if c.Messages {
+		m := watchMessages(a.ctx)
+		defer m.close()
+		w = m.watcher
+	} else {
+		w = watch.New()
+		defer w.Close()
+	}
 	fmt.Fprintf(a.stderr, "Serving http://%s/metrics; Ctrl-C ends it.\n", ln.Addr())
 	for _, s := range p.Status() {
 		if s.State == probe.Failed {

@@ -16,9 +16,10 @@ import (
 
 func TestTraceServesMetricsOfAProcessUntilItIsInterrupted(t *testing.T) {
 	talk(t) // this process's engine
+	keepSending(t, "unix://"+t.TempDir()+"/unix", "quotes")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "trace", "--listen", "127.0.0.1:0", "--groups", "steal,runtime",
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", "trace", "--listen", "127.0.0.1:0", "--groups", "steal,runtime", "--messages",
 		"--pid", strconv.Itoa(os.Getpid()))
 	errOut, err := cmd.StderrPipe()
 	if err != nil {
@@ -33,17 +34,29 @@ func TestTraceServesMetricsOfAProcessUntilItIsInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := regexp.MustCompile(`http://\S+/metrics`).FindString(line)
-	r, err := http.Get(url)
-	if err != nil {
-		t.Fatalf("%q: %v", line, err)
+	scrape := func() string {
+		t.Helper()
+		r, err := http.Get(url)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
 	}
-	body, err := io.ReadAll(r.Body)
-	r.Body.Close()
-	if err != nil {
-		t.Fatal(err)
+	latency := regexp.MustCompile(`corechan_message_latency_seconds_count{core="\d+",transport="unix"} [1-9]`)
+	body := scrape()
+	for !latency.MatchString(body) {
+		if ctx.Err() != nil {
+			t.Fatalf("no latency of messages in\n%s", body)
+		}
+		body = scrape()
 	}
 	for _, want := range []string{`corechan_sessions{transport="shm"} 2`, `corechan_core_steal_seconds_total{core="0"}`, `corechan_probe_up{group="steal"} 1`} {
-		if !strings.Contains(string(body), want) {
+		if !strings.Contains(body, want) {
 			t.Errorf("no %q in\n%s", want, body)
 		}
 	}
@@ -61,8 +74,9 @@ func TestWrongUsageOfTraceListenIsExplained(t *testing.T) {
 		code int
 		says string
 	}{
-		"trace --listen 127.0.0.1:9400 --once": {exitUsage, "leave out --once"},
-		"trace --listen 9400 --groups steal":   {exitUsage, "HOST:PORT"},
+		"trace --listen 127.0.0.1:9400 --once":                    {exitUsage, "leave out --once"},
+		"trace --listen 9400 --groups steal":                      {exitUsage, "HOST:PORT"},
+		"trace --listen 127.0.0.1:9400 --messages --groups marks": {exitUsage, "does not serve what group marks finds"},
 	} {
 		code, out, errOut := corechan(t, strings.Fields(command)...)
 		if code != test.code || out != "" || !strings.Contains(errOut, test.says) {

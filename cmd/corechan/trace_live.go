@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,14 +15,16 @@ import (
 	"github.com/corechan/corechan/perf/probe"
 )
 
-// liveModel is the live view. All its methods run on one goroutine, that of the bubbletea program.
+// liveModel is the live view. All its methods run on one goroutine, that of the bubbletea program; looks at messages are taken on others.
 type liveModel struct {
+	ctx      context.Context
 	start    func(probe.Config) (*probe.Probe, error)
 	probe    *probe.Probe
 	config   probe.Config
 	interval time.Duration
 	width    int
 	height   int
+	messages liveMessages
 
 	base   *probe.Snapshot // what is shown came after it
 	last   *probe.Snapshot
@@ -50,11 +53,17 @@ var liveOrders = [...]struct {
 type liveTick struct{}
 
 // traceLive shows the live view until the user ends it. It takes over the Probe.
-func traceLive(a *app, p *probe.Probe, config probe.Config, interval time.Duration) error {
-	m := &liveModel{start: probe.Start, probe: p, config: config, interval: interval, width: 120, height: 40}
-	defer func() { m.probe.Close() }()
+func traceLive(a *app, p *probe.Probe, config probe.Config, interval time.Duration, messages bool) error {
+	m := &liveModel{ctx: a.ctx, start: probe.Start, probe: p, config: config, interval: interval, width: 120, height: 40}
+	defer func() {
+		m.messages.end()
+		m.probe.Close()
+	}()
+	if messages {
+		m.messages.begin(a.ctx)
+	}
 	_, err := tea.NewProgram(m, tea.WithContext(a.ctx), tea.WithOutput(a.stdout), tea.WithFPS(10)).Run()
-	if m.err != nil {
+	if m.err != nil && a.ctx.Err() == nil {
 		return m.err
 	}
 	if errors.Is(err, tea.ErrProgramKilled) && a.ctx.Err() != nil || errors.Is(err, tea.ErrInterrupted) {
@@ -91,7 +100,9 @@ func (m *liveModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.width, m.height = msg.Width, msg.Height
 	case liveTick:
 		m.sample()
-		cmd = m.tick()
+		cmd = tea.Batch(m.tick(), m.messages.look())
+	case liveLooked:
+		m.err = m.messages.looked(msg, m.paused, m.since)
 	case tea.KeyPressMsg:
 		if m.key(msg.String()) {
 			return m, tea.Quit
@@ -140,6 +151,13 @@ func (m *liveModel) key(key string) (quit bool) {
 	case "r":
 		m.since = true
 		m.restart()
+		m.messages.restart()
+	case "m":
+		if m.messages.on() {
+			m.messages.end()
+		} else {
+			m.messages.begin(m.ctx)
+		}
 	case "i":
 		m.since = false
 	case "f":
@@ -232,8 +250,9 @@ func (m *liveModel) draw(b *strings.Builder) {
 	for i := range rows {
 		fmt.Fprintf(b, "%4d %s\n", rows[i].core, rows[i].bar(min(60, m.width-8)))
 	}
-	for _, section := range []func(*probe.Snapshot) table{preemptorTable, sourceTable, syscallTable, tcpTable} {
-		if t := section(m.shown); t.text != nil {
+	m.messages.draw(b, m.config.PIDs)
+	for _, t := range traceTables(m.shown) {
+		if t.text != nil {
 			fmt.Fprintln(b)
 			t.print(b)
 		}
@@ -250,7 +269,7 @@ func (m *liveModel) help() string {
 	case m.note != "":
 		return m.note
 	}
-	return "q quit  p pause  s sort  r reset  i each interval  f follow a process"
+	return "q quit  p pause  s sort  r reset  i each interval  f follow a process  m messages"
 }
 
 // barFull is the share of time that fills a bar: more would be a disaster anyway.

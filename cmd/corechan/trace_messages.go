@@ -19,6 +19,7 @@ type messageRow struct {
 	PID       int           `json:"pid"`
 	Command   string        `json:"command"`
 	Channel   string        `json:"channel"`
+	Transport string        `json:"transport"`
 	Core      int           `json:"core"`
 	Count     uint64        `json:"count"`
 	P50       time.Duration `json:"p50_ns"`
@@ -28,112 +29,108 @@ type messageRow struct {
 	Discarded uint64        `json:"discarded"`
 }
 
-// messageKey is what a row is of.
-type messageKey struct {
-	engine, channel string
-	core            int
-}
-
-// messages has the engines of this machine stamp what they send, and reads what came of it. A nil one does neither.
+// messages has the engines of this machine stamp what they send, and reads what came of it.
 type messages struct {
 	watcher *watch.Watcher
-	pids    []int // of the receivers; none: all
-	before  map[messageKey]engine.LatencySnapshot
+	ctx     context.Context // until it is closed
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
 
-// watchMessages returns nil without --messages. The caller closes it.
-func (c *traceCmd) watchMessages(ctx context.Context) (*messages, error) {
-	if !c.Messages {
-		return nil, nil
-	}
-	m := &messages{watcher: watch.New(), pids: c.Pid}
-	m.watcher.StampMessages(true)
-	if _, err := m.since(ctx); err != nil {
-		_ = m.watcher.Close()
-		return nil, err
-	}
-	ctx, m.stop = context.WithCancel(ctx)
-	m.running.Go(func() { m.renew(ctx) })
-	return m, nil
+// watchMessages begins that. The caller closes it.
+func watchMessages(ctx context.Context) *messages {
+	m := &messages{watcher: watch.New()}
+	m.watcher.StampMessages(true) // from the first look on
+	m.ctx, m.stop = context.WithCancel(ctx)
+	m.running.Go(func() { m.watcher.KeepStamping(m.ctx) }) // whatever the interval is
+	return m
 }
 
-// renew looks often enough that the engines go on, whatever the interval is.
-func (m *messages) renew(ctx context.Context) {
-	ticker := time.NewTicker(engine.StampLease / 3)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			_, _ = m.watcher.Look(ctx)
-		}
-	}
-}
-
+// close ends it, and looks that are under way.
 func (m *messages) close() {
-	if m != nil {
-		m.stop()
-		m.running.Wait()
-		_ = m.watcher.Close()
-	}
+	m.stop()
+	m.running.Wait()
+	_ = m.watcher.Close()
 }
 
-// since returns what was received since the call before.
-func (m *messages) since(ctx context.Context) ([]messageRow, error) {
-	if m == nil {
-		return nil, nil
-	}
-	engines, err := m.watcher.Look(ctx)
+// messageKey is what a row is of.
+type messageKey struct {
+	engine, channel, transport string
+	core                       int
+}
+
+// messageCount is what an engine has counted for a row, since it began.
+type messageCount struct {
+	pid     int
+	command string
+	engine.LatencySnapshot
+}
+
+// messageLook is what all engines had counted at one time.
+type messageLook map[messageKey]messageCount
+
+func (m *messages) look() (messageLook, error) {
+	engines, err := m.watcher.Look(m.ctx)
 	if err != nil {
 		return nil, err
 	}
-	now := map[messageKey]engine.LatencySnapshot{}
-	rows := []messageRow{}
+	now := messageLook{}
 	for i := range engines {
 		e := &engines[i]
-		if e.Snapshot == nil || len(m.pids) > 0 && !slices.Contains(m.pids, e.PID) {
+		if e.Snapshot == nil {
 			continue
 		}
 		for _, l := range e.Snapshot.Latencies {
-			key := messageKey{e.Name, l.Channel, l.Core}
-			now[key] = l
-			if row := newMessageRow(e, l, m.before[key]); row.Count+row.Discarded > 0 {
-				rows = append(rows, row)
-			}
+			now[messageKey{e.Name, l.Channel, l.Transport, l.Core}] = messageCount{e.PID, e.Command, l}
 		}
 	}
-	m.before = now
+	return now, nil
+}
+
+// since returns what the processes, or all with none, have received after an earlier look.
+func (now messageLook) since(before messageLook, pids []int) []messageRow {
+	rows := []messageRow{}
+	for key, c := range now {
+		if len(pids) > 0 && !slices.Contains(pids, c.pid) {
+			continue
+		}
+		if row := newMessageRow(c, before[key].LatencySnapshot); row.Count+row.Discarded > 0 {
+			rows = append(rows, row)
+		}
+	}
 	slices.SortStableFunc(rows, func(a, b messageRow) int {
-		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Core, b.Core))
+		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Transport, b.Transport), cmp.Compare(a.Core, b.Core))
 	})
-	return rows, nil
+	return rows
 }
 
-func newMessageRow(e *watch.Engine, l, before engine.LatencySnapshot) messageRow {
-	d := l.Times.Sub(before.Times)
-	at := func(q float64) time.Duration { return min(d.Quantile(q), l.Max) } // not to the end of the longest one's bucket
+func newMessageRow(c messageCount, before engine.LatencySnapshot) messageRow {
+	d := c.Times.Sub(before.Times)
+	at := func(q float64) time.Duration { return min(d.Quantile(q), c.Max) } // not to the end of the longest one's bucket
 	return messageRow{
-		PID: e.PID, Command: e.Command, Channel: l.Channel, Core: l.Core, Count: d.Count(), P50: at(0.5), P99: at(0.99),
-		P999: at(0.999), Max: at(1), Discarded: l.Discarded - min(before.Discarded, l.Discarded),
+		PID: c.pid, Command: c.command, Channel: c.Channel, Transport: c.Transport, Core: c.Core, Count: d.Count(), P50: at(0.5),
+		P99: at(0.99), P999: at(0.999), Max: at(1), Discarded: c.Discarded - min(before.Discarded, c.Discarded),
 	}
 }
 
-// messageTable has a row for each channel; nothing without --messages.
+// slowest returns those rows, most at most, whose messages took longest, and how many it has left out.
+func slowest(rows []messageRow, most int) (some []messageRow, more int) {
+	some = slices.Clone(rows)
+	slices.SortStableFunc(some, func(a, b messageRow) int { return cmp.Compare(b.P99, a.P99) })
+	some = some[:min(most, len(some))]
+	return some, len(rows) - len(some)
+}
+
+// messageTable has a row for each channel, transport and core.
 func messageTable(rows []messageRow) table {
-	if rows == nil {
-		return table{}
-	}
 	t := newTable()
-	fmt.Fprintln(t, "messages on\treceived by\tprocess\ton core\tmessages\tp50\tp99\tp99.9\tmax\tdiscarded\t")
+	fmt.Fprintln(t, "messages on\tover\treceived by\tprocess\ton core\tmessages\tp50\tp99\tp99.9\tmax\tdiscarded\t")
 	for _, r := range rows {
 		name := r.Channel
 		if name == "" {
 			name = "(unnamed)"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%d\t\n", name, r.Command, r.PID, r.Core, grouped(float64(r.Count)),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%d\t\n", name, r.Transport, r.Command, r.PID, r.Core, grouped(float64(r.Count)),
 			nanoseconds(float64(r.P50)), nanoseconds(float64(r.P99)), nanoseconds(float64(r.P999)), nanoseconds(float64(r.Max)), r.Discarded)
 	}
 	if len(rows) == 0 {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -105,6 +108,9 @@ func TestTraceSaysHowLongMessagesTook(t *testing.T) {
 		}
 	}
 	for _, r := range rows {
+		if want := map[string]string{"orders": "shm", "quotes": "unix"}[r.Channel]; r.Transport != want {
+			t.Errorf("%+v came over %s", r, want)
+		}
 		if r.PID != me || r.Count == 0 || r.P50 <= 0 || r.P50 > r.P99 || r.P99 > r.P999 || r.P999 > r.Max || r.Discarded != 0 {
 			t.Errorf("%+v", r)
 		}
@@ -116,6 +122,88 @@ func TestTraceSaysHowLongMessagesTook(t *testing.T) {
 	args[len(args)-1] = strconv.Itoa(os.Getppid()) // has no channels
 	if code, out, _ := separately(t, args...); code != exitOK || !strings.Contains(out, "none in this interval") {
 		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+func TestTheLiveViewShowsHowLongMessagesTook(t *testing.T) {
+	keepSending(t, "shm://"+t.TempDir()+"/shm", "orders")
+	m := liveTest(t)
+	m.config.PIDs = []int{os.Getpid()}
+	t.Cleanup(func() { m.messages.end() })
+	if strings.Contains(m.View().Content, "messages on") {
+		t.Error("messages are shown without being asked for")
+	}
+	press(m, "m")
+	look := func() {
+		t.Helper()
+		cmd := m.messages.look()
+		if m.messages.look() != nil {
+			t.Error("two looks at a time")
+		}
+		if m.Update(cmd()); m.err != nil {
+			t.Fatal(m.err)
+		}
+	}
+	row := regexp.MustCompile(`orders +shm +\S+ +` + strconv.Itoa(os.Getpid()) + ` +\d+ +([\d,]+)( +[\d.]+ (ns|us|ms)){4} +0\n`)
+	awaitRow := func() []string {
+		t.Helper()
+		for deadline := time.Now().Add(30 * time.Second); ; {
+			look()
+			if found := row.FindStringSubmatch(m.View().Content); found != nil {
+				return found
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("no row of the channel:\n%s", m.View().Content)
+			}
+		}
+	}
+	awaitRow()
+	press(m, "p")
+	was := reflect.ValueOf(m.messages.shown).Pointer()
+	if look(); reflect.ValueOf(m.messages.shown).Pointer() != was || reflect.ValueOf(m.messages.last).Pointer() == was {
+		t.Error("a paused view changes")
+	}
+	press(m, "p", "r")
+	if !strings.Contains(m.View().Content, "none in this interval") {
+		t.Errorf("after a reset there is something:\n%s", m.View().Content)
+	}
+	awaitRow()
+	press(m, "m")
+	if strings.Contains(m.View().Content, "messages on") {
+		t.Error("they do not go away")
+	}
+}
+
+func TestTheLiveViewHasTheSlowestMessagesOnly(t *testing.T) {
+	m := liveTest(t)
+	now := messageLook{}
+	for i := range 40 {
+		took := engine.Durations{{High: time.Duration(i+1) * time.Microsecond, Count: 5}}
+		now[messageKey{"e", fmt.Sprint("c", i), "shm", 0}] = messageCount{7, "x", engine.LatencySnapshot{Channel: fmt.Sprint("c", i), Max: time.Second, Times: took}}
+	}
+	m.messages.source = &messages{}
+	if err := m.messages.looked(liveLooked{source: m.messages.source, look: messageLook{}}, false, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.messages.looked(liveLooked{source: m.messages.source, look: now}, false, false); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	m.messages.draw(&b, nil)
+	if s := b.String(); strings.Count(s, "\n") != 1+1+traceLines+1 || !strings.Contains(s, "c39 ") || !strings.Contains(s, "c30 ") || strings.Contains(s, "c29 ") ||
+		!strings.Contains(s, "and 30 more whose p99 is lower") {
+		t.Error(s)
+	}
+	b.Reset()
+	if m.messages.draw(&b, []int{8}); !strings.Contains(b.String(), "none in this interval") {
+		t.Error(b.String())
+	}
+	// A look of what has ended meanwhile changes nothing, and one that fails ends the view.
+	if err := m.messages.looked(liveLooked{source: &messages{}, err: os.ErrClosed}, false, false); err != nil {
+		t.Error(err)
+	}
+	if _, cmd := m.Update(liveLooked{source: m.messages.source, err: os.ErrClosed}); cmd == nil || !errors.Is(m.err, os.ErrClosed) {
+		t.Error("a look that fails does not end it")
 	}
 }
 

@@ -160,6 +160,11 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
+// traceTables are those below the one of the cores; those without text have nothing to say.
+func traceTables(d *probe.Snapshot) []table {
+	return []table{preemptorTable(d), sourceTable(d), syscallTable(d), tcpTable(d), markTable(d)}
+}
+
 func preemptorTable(d *probe.Snapshot) table {
 	type line struct {
 		core int

@@ -75,6 +75,23 @@ func (w *Watcher) StampMessages(on bool) {
 	w.stamps = on
 }
 
+// KeepStamping is StampMessages until ctx is done, by looks of its own: for who looks more seldom than engine.StampLease, or does not
+// know how often. It returns when ctx is done.
+func (w *Watcher) KeepStamping(ctx context.Context) {
+	w.StampMessages(true)
+	defer w.StampMessages(false)
+	ticker := time.NewTicker(engine.StampLease / 3)
+	defer ticker.Stop()
+	for {
+		_, _ = w.Look(ctx) // what cannot be seen is not stamped
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
 // New returns a Watcher. Close it after use.
 func New() *Watcher { return &Watcher{conns: map[string]*statsock.Conn{}} }
 

@@ -181,6 +181,38 @@ func TestAnEngineThatIsHiddenOrOnlyWithinItsProcessIsNotSeen(t *testing.T) {
 	}
 }
 
+func TestMessagesAreStampedForAsLongAsItIsAskedFor(t *testing.T) {
+	fdtest.Snapshot(t)
+	w := watch.New()
+	defer w.Close()
+	url, eng, sessions := server(t, engine.Config{})
+	a, err := shm.Dial(watchdog(t), url, &shm.Options{Engine: eng})
+	check(t, err)
+	defer a.Close()
+	b := <-sessions
+	defer b.Close()
+	s, err := engine.Open[engine.Raw](watchdog(t), a, "orders")
+	check(t, err)
+	r, err := engine.Accept[engine.Raw](watchdog(t), b, "orders")
+	check(t, err)
+	ctx, cancel := context.WithCancel(watchdog(t))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.KeepStamping(ctx)
+	}()
+	for m := (engine.Raw{1}); len(eng.Snapshot().Latencies) == 0; {
+		check(t, ctx.Err())
+		check(t, s.Send(ctx, &m))
+		check(t, r.Receive(ctx, &m))
+	}
+	cancel()
+	<-ended
+	if l := eng.Snapshot().Latencies[0]; l.Channel != "orders" || l.Transport != "shm" || l.Times.Count() == 0 {
+		t.Errorf("%+v", l)
+	}
+}
+
 // A process of the same user may say what it likes.
 func TestALiarIsShownAsOne(t *testing.T) {
 	fdtest.Snapshot(t)

@@ -48,6 +48,9 @@ type Config struct {
 	// there are any. It stays the caller's.
 	Watcher *watch.Watcher
 	PIDs    []int
+	// Messages has the engines that Watcher sees say when each message was sent, so that the page shows how long messages take. It
+	// costs each process two clock reads a message.
+	Messages bool
 	// Interval is how long a sample counts, MinInterval to MaxInterval; 0 means 1 s.
 	Interval time.Duration
 	// Keep is how far back one can look, MaxKept samples and MaxKeptBytes at most; 0 means 15 minutes,
@@ -158,6 +161,9 @@ func start(c Config, status []probe.Status, take taker) (*Dash, error) {
 	if c.Watcher != nil {
 		d.looker.look, d.looker.pids = c.Watcher.Look, c.PIDs
 		d.workers.Go(func() { d.looker.run(d.ctx, c.Interval) })
+		if c.Messages {
+			d.workers.Go(func() { c.Watcher.KeepStamping(d.ctx) })
+		}
 	}
 	return d, nil
 }
@@ -170,6 +176,7 @@ func describe(c *Config, status []probe.Status, began time.Time) About {
 	return About{
 		Kind: "about", Version: Version, Run: fmt.Sprintf("%x-%x", os.Getpid(), began.UnixNano()), Began: began, Host: host,
 		Kernel: unix.ByteSliceToString(name.Release[:]), Follows: c.Follows, Interval: c.Interval, InterruptCost: c.InterruptCost, Status: status,
+		Messages: c.Messages && c.Watcher != nil,
 	}
 }
 

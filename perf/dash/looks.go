@@ -27,10 +27,12 @@ type Look struct {
 	Engines  []Engine      `json:"engines"`
 	Sessions []Session     `json:"sessions"`
 	Channels []Channel     `json:"channels"`
+	Messages []Messages    `json:"messages,omitempty"`
 	// More are those that were left out.
 	MoreEngines  uint64 `json:"more_engines,omitempty"`
 	MoreSessions uint64 `json:"more_sessions,omitempty"`
 	MoreChannels uint64 `json:"more_channels,omitempty"`
+	MoreMessages uint64 `json:"more_messages,omitempty"`
 }
 
 // Engine is one of a process.
@@ -159,6 +161,7 @@ func (l *looker) reduce(engines []watch.Engine) *Look {
 			one.Goroutines = safe(s.Runtime.Goroutines)
 			one.SchedulerLatency = durations(s.Runtime.SchedulerLatency.Sub(past.Runtime.SchedulerLatency))
 			one.GCPauses = durations(s.Runtime.GCPauses.Sub(past.Runtime.GCPauses))
+			look.addMessages(e.Name, s.Latencies, past.Latencies)
 			was := before(past)
 			for at := range s.Sessions {
 				one.Channels += len(s.Sessions[at].Channels)
@@ -174,6 +177,7 @@ func (l *looker) reduce(engines []watch.Engine) *Look {
 	slices.SortStableFunc(look.Channels, func(a, b Channel) int {
 		return cmp.Or(cmp.Compare(b.QueuedBytes, a.QueuedBytes), cmp.Compare(b.Messages, a.Messages))
 	})
+	look.boundMessages()
 	if n := len(look.Sessions); n > MaxSessions {
 		look.Sessions, look.MoreSessions = look.Sessions[:MaxSessions], look.MoreSessions+uint64(n-MaxSessions)
 	}

@@ -25,6 +25,8 @@ type About struct {
 	Interval      time.Duration  `json:"interval_ns"`
 	InterruptCost time.Duration  `json:"interrupt_cost_ns"` // 0: not known
 	Status        []probe.Status `json:"status"`
+	// Messages says that messages are stamped for this: see Config.Messages.
+	Messages bool `json:"messages,omitempty"`
 }
 
 // Sample is what was counted in one interval.
@@ -121,11 +123,14 @@ const (
 	coarsest grain = 32 // to tell of a sample at all
 )
 
+// of returns the one that a bucket becomes part of: that in their middle.
+func (g grain) of(bucket uint64) uint64 { return bucket/uint64(g)*uint64(g) + uint64(g)/2 }
+
 func histogram(h *probe.Histogram, g grain) *Histogram {
 	out := &Histogram{Sum: h.Sum(), Max: h.Max(), Buckets: []uint64{}}
 	for high, n := range h.Buckets {
 		out.Count += n
-		out.add(bucketBelow(uint64(high))/uint64(g)*uint64(g)+uint64(g)/2, n) // one in their middle
+		out.add(g.of(bucketBelow(uint64(high))), n)
 	}
 	return out
 }

@@ -53,7 +53,7 @@ func (d *Dash) sampleOnce() {
 		var b []byte
 		b, err = encode(func(g grain) *Sample {
 			s := d.number(take(g))
-			if s.Look = look; trouble != nil {
+			if s.Look = look.grained(g); trouble != nil {
 				s.Trouble = append(s.Trouble, trouble.Error())
 			}
 			return s

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -85,6 +86,8 @@ func (c *Collector) collectEngines(to chan<- prometheus.Metric) {
 	if len(c.config.Engines) == 0 && c.config.Watcher == nil {
 		return
 	}
+	c.mu.Lock() // from here on, so that of two scrapes the one that looks later adds up later
+	defer c.mu.Unlock()
 	found := make(map[string]*engine.Snapshot)
 	for i, e := range c.config.Engines {
 		s := e.Snapshot()
@@ -104,13 +107,16 @@ func (c *Collector) collectEngines(to chan<- prometheus.Metric) {
 			}
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.sums.update(found)
 	for i := range ofTransport {
 		for label, v := range c.sums.values[ofTransport[i].name] {
 			c.value(to, &ofTransport[i].definition, v, label)
 		}
+	}
+	for at, of := range c.sums.messages.all {
+		now := *of
+		now.native = maps.Clone(of.native) // it is read when this is over
+		c.histogram(to, &messageLatency, now, at.transport, at.core)
 	}
 	for i := range ofLoop {
 		for label, v := range c.sums.values[ofLoop[i].name] {

@@ -19,7 +19,7 @@ const (
 // Labels, and what has them.
 const (
 	labelTransport = "transport" // "shm", "tcp"
-	labelCore      = "core"      // "0"; of a loop also "any", that is pinned to none, and "service"
+	labelCore      = "core"      // "0"; of a loop also "any", that is pinned to none, and "service"; of messages also "other"
 	labelSource    = "source"    // what a thread waited for, or what interrupted it
 	labelGroup     = "group"     // of probes
 )
@@ -27,6 +27,7 @@ const (
 // Rows of the dashboard.
 const (
 	rowSessions = "Sessions"
+	rowMessages = "Messages"
 	rowLoops    = "Loops"
 	rowCores    = "Cores"
 	rowRuntime  = "Go runtime"
@@ -160,6 +161,11 @@ var ofLoop = []struct {
 	},
 }
 
+// Of the messages that say when they were sent, by the transport that they came over and the core that received them.
+var messageLatency = define("corechan_message_latency_seconds", histogram,
+	"How long messages took from publishing to receiving, of those that carry the time of sending.",
+	rowMessages, "Message latency", "s", labelTransport, labelCore)
+
 // Of this process.
 var (
 	schedulerLatency = define("corechan_go_scheduler_latency_seconds", histogram, "How long goroutines that could run waited for a thread. Its sum is an estimate.",
@@ -247,6 +253,7 @@ func definitions() (all []definition) {
 	for _, m := range ofTransport {
 		all = append(all, m.definition)
 	}
+	all = append(all, messageLatency)
 	for _, m := range ofLoop {
 		all = append(all, m.definition)
 	}

@@ -8,5 +8,8 @@
 // classic buckets from 100 ns to 10 s, three a decade. Labels are few and bounded: transport, core, source, group; never a process, a
 // command or a peer. What exceeds MaxTransports or MaxCores is added up as "other".
 //
+// Messages have a latency while they carry the time of sending, which costs a little and is off unless it is asked for: of one's own engines
+// by engine.Engine.StampMessages, of those of other processes by watch.Watcher.KeepStamping.
+//
 // grafana.json is a dashboard of all of them, written from the same definitions: import it into Grafana.
 package metrics

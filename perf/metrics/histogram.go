@@ -28,8 +28,14 @@ type counts struct {
 	classic [len(classicBounds)]uint64
 }
 
+// mostCounted keeps what another process makes up from running over.
+const mostCounted = 1 << 53
+
 // add counts n durations of some seconds.
 func (c *counts) add(seconds float64, n uint64) {
+	if n = min(n, mostCounted-min(c.n, mostCounted)); n == 0 {
+		return
+	}
 	c.n += n
 	for i, bound := range classicBounds {
 		if seconds <= bound {
@@ -65,6 +71,14 @@ func ofDurations(d engine.Durations) (c counts) {
 		c.sum += b.High.Seconds() * float64(b.Count)
 	}
 	return c
+}
+
+// addLatencies adds those that an engine has counted; took is their exact sum.
+func (c *counts) addLatencies(d engine.Durations, took time.Duration) {
+	for _, b := range d {
+		c.add(b.High.Seconds()*middle, b.Count)
+	}
+	c.sum += took.Seconds()
 }
 
 // A bothForms is a histogram as a native one with classic buckets, as which client_golang has no constant one.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -292,5 +293,44 @@ func TestTheDashboardIsUpToDateAndShowsEveryMetric(t *testing.T) {
 	}
 	if len(named) != 0 {
 		t.Errorf("there is no metric %v", named)
+	}
+}
+
+// A scrape that has looked before another one must not add up after it: that would be a counter that begins again.
+func TestScrapesAtTheSameTimeCountNothingTwice(t *testing.T) {
+	ctx := watchdog(t)
+	eng := busy(t, 10)
+	c := New(Config{Engines: []*engine.Engine{eng}})
+	a, b, err := inmem.Pair(&inmem.Options{Engine: eng})
+	check(t, err)
+	s, err := engine.Open[engine.Raw](ctx, a, "x")
+	check(t, err)
+	r, err := engine.Accept[engine.Raw](ctx, b, "x")
+	check(t, err)
+	var scrapes sync.WaitGroup
+	for range 4 {
+		scrapes.Go(func() {
+			for range 20 {
+				gather(t, c)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		scrapes.Wait()
+	}()
+	for sending := true; sending; {
+		select {
+		case <-done:
+			sending = false
+		default:
+		}
+		check(t, s.Send(ctx, &engine.Raw{1}))
+		check(t, r.Receive(ctx, new(engine.Raw)))
+	}
+	want := float64(eng.Snapshot().Transports[0].FramesSent)
+	if got := gather(t, c)["corechan_frames_sent_total"].Metric[0].GetCounter().GetValue(); got != want {
+		t.Errorf("%v frames of %v", got, want)
 	}
 }

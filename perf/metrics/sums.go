@@ -14,6 +14,8 @@ type sums struct {
 	values map[string]map[string]float64 // by metric and label
 	last   map[string]map[cell]float64   // by engine
 	known  map[string]map[string]bool    // labels, by name
+
+	messages messageSums
 }
 
 // cell is one value of one engine.
@@ -48,6 +50,7 @@ func (s *sums) update(found map[string]*engine.Snapshot) {
 		}
 		s.last[name] = now
 	}
+	s.updateMessages(found)
 }
 
 // begin makes a gauge 0 wherever it was shown.

@@ -128,6 +128,8 @@ func TestAFileThatIsNoRecordingIsRefusedAndSaysWhy(t *testing.T) {
 		{recordingOf(about(), core("waits", message{"woken": message{"n": 1, "sum": 1, "max": 1, "b": []int{1000, 1, 24, 1}}})), "not the way to another bucket"},
 		{recordingOf(about(), core("steal_ns", "lots")), "cores[0].steal_ns"},
 		{recordingOf(about(), core("by", []any{nil})), "by[0] is not an object"},
+		{recordingOf(about(), with(sample(1, 1e12), "look", message{"span_ns": 1, "messages": []any{message{"core": -2}}})), "messages[0].core"},
+		{recordingOf(about(), with(sample(1, 1e12), "look", message{"span_ns": 1, "messages": []any{message{"core": -1}}})), "messages[0].times is not an object"},
 		{strings.Repeat("x", 3<<20), "too long"},
 		{"[" + strings.Repeat("[", 100_000), "line 1: "},
 	} {

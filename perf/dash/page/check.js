@@ -5,7 +5,7 @@ export const VERSION = 1;
 export const WAITS = ['doorbell', 'woken', 'preempted', 'stopped'];
 export const BUCKETS = 1024;
 
-const MOST = { cores: 1024, list: 64, text: 2000, name: 255, engines: 64, sessions: 256, channels: 1024 };
+const MOST = { cores: 1024, list: 64, text: 2000, name: 255, engines: 64, sessions: 256, channels: 1024, messages: 256 };
 
 const fail = (where, what) => {
   throw new Error(`${where} is ${what}`);
@@ -79,7 +79,7 @@ function about(v) {
     kind: 'about',
     run: text(v.run, 'run', MOST.name), began: Date.parse(text(v.began, 'began', MOST.name)) || 0, host: text(v.host, 'host', MOST.name),
     kernel: text(v.kernel, 'kernel', MOST.name), follows: text(v.follows, 'follows'), interval: number(v.interval_ns, 'interval_ns'),
-    cost: number(v.interrupt_cost_ns, 'interrupt_cost_ns'),
+    cost: number(v.interrupt_cost_ns, 'interrupt_cost_ns'), messages: v.messages === true,
     status: list(v.status, 'status', MOST.list, (s, at) => ({
       group: text(object(s, at).group, `${at}.group`, MOST.name), state: text(s.state, `${at}.state`, MOST.name),
       why: text(s.why ?? '', `${at}.why`, 10 * MOST.text), missing: list(s.missing, `${at}.missing`, MOST.list, text), untyped: s.untyped === true,
@@ -108,7 +108,7 @@ const flat = (v, where, fields) => Object.fromEntries(Object.entries(fields).map
 const label = (v, where) => text(v ?? '', where, MOST.name);
 const figure = (v, where) => number(v ?? 0, where);
 const yes = (v) => v === true;
-const credit = (v, where) => (v === -1 ? -1 : number(v, where));
+const orNone = (v, where) => (v === -1 ? -1 : number(v, where));
 
 const ENGINE = {
   name: label, pid: figure, command: label, sessions: figure, channels: figure, trouble: (v, where) => text(v ?? '', where),
@@ -120,8 +120,9 @@ const SESSION = {
   no_credit_ns: figure, sleeps: figure, rings: figure, send_queue: figure, send_ring: figure, receive_queue: figure, receive_ring: figure,
 };
 const CHANNEL = {
-  engine: label, session: figure, id: figure, name: label, direction: label, lane: yes, queued: figure, queued_bytes: figure, credit, messages: figure, bytes: figure,
+  engine: label, session: figure, id: figure, name: label, direction: label, lane: yes, queued: figure, queued_bytes: figure, credit: orNone, messages: figure, bytes: figure,
 };
+const MESSAGES = { engine: label, channel: label, transport: label, core: orNone, times: histogram, discarded: figure };
 
 function look(v, where) {
   const each = (fields) => (item, at) => flat(item, at, fields);
@@ -130,6 +131,7 @@ function look(v, where) {
     engines: list(v.engines, `${where}.engines`, MOST.engines, each(ENGINE)),
     sessions: list(v.sessions, `${where}.sessions`, MOST.sessions, each(SESSION)),
     channels: list(v.channels, `${where}.channels`, MOST.channels, each(CHANNEL)),
+    messages: list(v.messages, `${where}.messages`, MOST.messages, each(MESSAGES)), moreMessages: figure(v.more_messages, `${where}.more_messages`),
     moreEngines: figure(v.more_engines, `${where}.more_engines`), moreSessions: figure(v.more_sessions, `${where}.more_sessions`),
     moreChannels: figure(v.more_channels, `${where}.more_channels`),
   };

@@ -10,6 +10,7 @@ import { difference, gaps, health, interrupts, preemptors, refusals } from './ta
 import { largest, verdict } from './losses.js';
 import { clock, element, share } from './format.js';
 import { sessions } from './sessions.js';
+import { QUANTILES, drawMessages, messages } from './messages.js';
 import { startTheme } from './theme.js';
 
 const $ = (id) => document.getElementById(id);
@@ -19,7 +20,7 @@ const live = new Recording('live');
 const recordings = [live];
 const panes = { main: null, beside: null };
 let connection = null;
-const view = { range: 300e9, metric: METRICS[0], core: null, state: { phase: 'connecting', why: '' } };
+const view = { range: 300e9, metric: METRICS[0], core: null, quantile: 1, state: { phase: 'connecting', why: '' } };
 
 function start() {
   for (const name of ['main', 'beside']) {
@@ -32,6 +33,11 @@ function start() {
   };
   $('range').onchange = () => {
     view.range = Number($('range').value) * 1e9 || Infinity;
+    redraw();
+  };
+  $('quantile').append(...QUANTILES.map((q, i) => element('option', { value: i, selected: i === view.quantile }, q.name)));
+  $('quantile').onchange = () => {
+    view.quantile = Number($('quantile').value);
     redraw();
   };
   $('core').onchange = () => chooseCore($('core').value === '' ? null : Number($('core').value));
@@ -110,6 +116,9 @@ function draw() {
   $('curves-table').replaceChildren(curvesTable(histograms, faint, (s, which) => element('span', {}, element('span', { class: `swatch series-${s.key}`, 'aria-hidden': 'true' }), s.name + which)));
   $('preemptors').replaceChildren(preemptors(main.summary, view.core));
   $('interrupts').replaceChildren(interrupts(main.summary, view.core));
+  $('messages-chart').hidden = !main.visible.some((s) => s.look?.messages.length);
+  $('messages-legend').replaceChildren(drawMessages($('messages'), main.visible, view.quantile));
+  $('messages-table').replaceChildren(messages(main.selection, about));
   $('sessions').replaceChildren(...sessions(main.selection));
   $('gaps').replaceChildren(gaps(main.summary));
   $('health').replaceChildren(health(panes.main.recording));

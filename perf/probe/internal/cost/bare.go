@@ -19,24 +19,36 @@ func bare(rounds int, config probe.Config) error {
 	if err != nil {
 		return err
 	}
+	probes := map[string]*probe.Probe{}
+	for _, way := range []string{follow, all} {
+		c := config
+		if way == follow {
+			c.PIDs = []int{os.Getpid()}
+		}
+		p, err := probe.Start(c)
+		if err != nil {
+			return err
+		}
+		defer p.Close()
+		if err := p.Pause(); err != nil {
+			return err
+		}
+		probes[way] = p
+	}
 	ns := map[string][]float64{}
 	for range rounds {
 		for _, way := range []string{without, follow, all} {
-			var p *probe.Probe
-			if way != without {
-				c := config
-				if way == follow {
-					c.PIDs = []int{os.Getpid()}
-				}
-				if p, err = probe.Start(c); err != nil {
-					return err
-				}
+			p := probes[way]
+			if p == nil {
+				ns[way] = append(ns[way], slice(trip))
+				continue
+			}
+			if err := p.Resume(); err != nil {
+				return err
 			}
 			ns[way] = append(ns[way], slice(trip))
-			if p != nil {
-				if err := p.Close(); err != nil {
-					return err
-				}
+			if err := p.Pause(); err != nil {
+				return err
 			}
 		}
 	}
@@ -46,7 +58,7 @@ func bare(rounds int, config probe.Config) error {
 
 // slice returns the median round trip, in ns, of a short time.
 func slice(trip func()) float64 {
-	const warm, measured = 500, 6000
+	const warm, measured = 500, 2000
 	times := make([]float64, 0, measured)
 	for i := range warm + measured {
 		begin := time.Now()

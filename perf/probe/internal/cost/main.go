@@ -3,6 +3,9 @@
 //
 //	go build -o bin/ ./cmd/corechan && go run ./perf/probe/internal/cost
 //
+// With -wait bare it does so with an eventfd ping-pong of its own, in short slices; with -programs it prints what each program takes of
+// one.
+//
 // It takes root, or CAP_BPF and CAP_PERFMON.
 package main
 
@@ -36,19 +39,23 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often to run each way")
 	seconds := flag.Float64("seconds", 0.4, "how long to measure each time")
 	groups := flag.String("groups", "", "comma-separated; none: the default groups")
+	each := flag.String("programs", "", "following or all: what each program in the kernel takes of a round trip of -wait bare, in place of the whole")
 	flag.Parse()
-	if err := run(*corechan, *wait, *rounds, *seconds, *groups); err != nil {
+	if err := run(*corechan, *wait, *rounds, *seconds, *groups, *each); err != nil {
 		fmt.Fprintln(os.Stderr, "cost:", err)
 		os.Exit(1)
 	}
 }
 
-func run(corechan, wait string, rounds int, seconds float64, groups string) error {
+func run(corechan, wait string, rounds int, seconds float64, groups, each string) error {
 	config := probe.Config{}
 	if groups != "" {
 		for name := range strings.SplitSeq(groups, ",") {
 			config.Groups = append(config.Groups, probe.Group(name))
 		}
+	}
+	if each != "" {
+		return programs(rounds, config, each)
 	}
 	if wait == "bare" {
 		return bare(rounds, config)
