@@ -15,6 +15,9 @@ func sendMessage[T any](ctx context.Context, s *sendEnd, v *T) error {
 	if !s.plain {
 		return s.sendOther(ctx, any(v))
 	}
+	if s.tailed {
+		return sendTailed(ctx, s, v)
+	}
 	return s.sendPlain(ctx, any(v).(Message))
 }
 
@@ -185,6 +188,10 @@ func (s *sendEnd) sendBytes(ctx context.Context, encoded []byte) error {
 	}
 	if err != nil {
 		return err
+	}
+	if len(encoded) >= largeTail && s.p.link.Gather != nil {
+		s.commitTail(len(encoded), encoded)
+		return nil
 	}
 	copy(b, encoded)
 	s.commit(len(encoded))

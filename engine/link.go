@@ -27,6 +27,11 @@ type Link struct {
 	// Flush, if set, writes what the link has held back, as far as that goes without waiting: for links that gather
 	// messages. Whoever has the tx token calls it when the ring is full.
 	Flush func()
+	// Gather, if set, publishes the record that was committed last, of which the bytes from at on, as many as tail has, are still
+	// tail's and not in the ring, and sends it from where it is, or copies what does not go that way: for links whose bytes go into a
+	// system call. record is what Producer.Unpublished returns. It does not keep tail. It may wait for some milliseconds. Whoever has
+	// the tx token calls it.
+	Gather func(record []byte, at int, tail []byte)
 	// Cork, if set, has the link hold back what is sent until it is called with false, within one turn of a loop.
 	Cork func(bool)
 	// Stamps says that both sides know what a stamped message is, and read one clock: that of this machine's kernel.

@@ -26,6 +26,8 @@ type outbound struct {
 	taken   int         // what the stream has taken and not flushed yet; of who has pumping
 	later   atomic.Bool // a timer will pump
 
+	parts [3][]byte // for Gather; of who has pumping
+
 	quiet, trimmed uint64 // how much was published when that was looked at, and when the ring was trimmed, last; see trim.go
 
 	// row is how many writes came in a row, with nothing read in between; began is when the first did. Neither has to be
