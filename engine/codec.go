@@ -211,6 +211,14 @@ func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T, m *Meta) error
 		return decodeDirect(r, payload, v)
 	}
 	if payload == nil {
+		if r.p.link != nil && r.p.link.PlaceBy != nil && !r.p.intercepted {
+			if t := placingFor(r, v); t != nil {
+				if m != nil {
+					m.Header = nil
+				}
+				return receivePlacing(ctx, r, v, m, t)
+			}
+		}
 		if payload, l, err = r.nextSlow(ctx, r); err != nil {
 			return err
 		}

@@ -37,6 +37,9 @@ func (e *editor) tail(fn *ast.FuncDecl) {
 		return
 	}
 	last := fields[len(fields)-1]
+	if strings.Contains(last.tag, "limit=") {
+		return // its length is looked at where it is decoded
+	}
 	if e.text(list[0]) != "o = msgp.Require(b, z.Msgsize())" || e.text(list[len(list)-2]) != fmt.Sprintf("o = msgp.AppendBytes(o, z.%s)", last.v.Name()) {
 		return
 	}

@@ -32,6 +32,7 @@ func NewSession(s Stream, o *Options) (*engine.Session, error) {
 	l := o.Link
 	l.Producer, l.Consumer = ring.NewProducer(b.out.seg, b.out.seg), ring.NewConsumer(b.in.seg, b.in.seg)
 	l.Bell, l.Fill, l.Over, l.Flush, l.Cork = b, b.fill, b.over, b.flush, b.cork
+	l.PlaceBy, l.Unplace = b.placeBy, b.unplace
 	if b.producer = l.Producer; b.gatherer != nil {
 		l.Gather = b.gather
 	}
