@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/corechan/corechan/engine/codec"
@@ -91,7 +90,7 @@ type Engine struct {
 	log      *slog.Logger
 	cores    netpoll.CoreSet
 	spinners spinners
-	threads  atomic.Int32 // how many threads sleep for one session each
+	sleepers sleepers
 	tally    tally
 	offer    offer
 
@@ -111,7 +110,8 @@ type Engine struct {
 	loops    *netpoll.Group      // run handlers
 	polled   int                 // ports that a loop polls
 	service  *netpoll.Loop       // watches sockets
-	users    int                 // of service
+	parker   *netpoll.Parker     // wakes goroutines that wait for sockets
+	users    int                 // of service and parker
 	trims    trims               // done by service
 	idle     chan struct{}       // closed when the last session has gone, while closing
 }
@@ -206,22 +206,6 @@ func (e *Engine) Wait() Wait { return e.cfg.Wait }
 // Cores returns the cores of the loops that run handlers, as Config has them; none if it names none.
 func (e *Engine) Cores() []int { return e.cores.List() }
 
-// TakeThread reports whether one more thread may sleep for a single session, which wakes up fastest. GiveThread gives it
-// back. Sleepers beyond the limit leave the sleeping to the service loop. For transports.
-func (e *Engine) TakeThread() bool {
-	if e.threads.Add(1) <= maxThreads {
-		return true
-	}
-	e.threads.Add(-1)
-	return false
-}
-
-// GiveThread: see TakeThread.
-func (e *Engine) GiveThread() { e.threads.Add(-1) }
-
-// maxThreads bounds the threads that sleep for one session each.
-const maxThreads = 16
-
 // errShutdown refuses what comes after Shutdown.
 var errShutdown = fmt.Errorf("engine: shut down: %w", os.ErrClosed)
 
@@ -238,7 +222,12 @@ func (e *Engine) Service() (loop *netpoll.Loop, release func(), err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("engine: %w", err)
 		}
-		e.service = loop
+		parker, err := netpoll.NewParker()
+		if err != nil {
+			_ = loop.Close()
+			return nil, nil, fmt.Errorf("engine: %w", err)
+		}
+		e.service, e.parker = loop, parker
 	}
 	e.users++
 	return e.service, sync.OnceFunc(e.release), nil
@@ -248,24 +237,50 @@ func (e *Engine) Service() (loop *netpoll.Loop, release func(), err error) {
 func (e *Engine) release() {
 	e.mu.Lock()
 	e.users--
-	service, loops := e.unused()
+	old := e.unused()
 	e.mu.Unlock()
-	closeLoops(service, loops)
+	old.close()
 }
 
-// unused takes the loops that nobody uses and nobody will, for closeLoops. Called with mu held.
-func (e *Engine) unused() (service *netpoll.Loop, loops *netpoll.Group) {
+// unused takes what nobody uses and nobody will, to be closed. Called with mu held.
+func (e *Engine) unused() (old retired) {
 	if !e.shared && !e.closing {
-		return nil, nil
+		return old
 	}
 	if e.users == 0 {
-		service, e.service = e.service, nil
+		old.service, old.parker = e.service, e.parker
+		e.service, e.parker = nil, nil
 		e.trims = trims{}
 	}
 	if e.polled == 0 {
-		loops, e.loops = e.loops, nil
+		old.loops, e.loops = e.loops, nil
 	}
-	return service, loops
+	return old
+}
+
+// retired are loops that are not used any more.
+type retired struct {
+	service *netpoll.Loop
+	parker  *netpoll.Parker
+	loops   *netpoll.Group
+}
+
+func (r retired) close() {
+	if r.service != nil {
+		if r.service.InLoop() {
+			go r.closeService()
+		} else {
+			r.closeService()
+		}
+	}
+	if r.loops != nil {
+		go func() { _ = r.loops.Close() }()
+	}
+}
+
+func (r retired) closeService() {
+	_ = r.service.Close()
+	_ = r.parker.Close()
 }
 
 // enterLoop counts one more port that a loop polls, leaveLoop one less: a loop that ended before it has seen a port's end
@@ -279,22 +294,9 @@ func (e *Engine) enterLoop() {
 func (e *Engine) leaveLoop() {
 	e.mu.Lock()
 	e.polled--
-	service, loops := e.unused()
+	old := e.unused()
 	e.mu.Unlock()
-	closeLoops(service, loops)
-}
-
-func closeLoops(service *netpoll.Loop, loops *netpoll.Group) {
-	if service != nil {
-		if service.InLoop() {
-			go func() { _ = service.Close() }()
-		} else {
-			_ = service.Close()
-		}
-	}
-	if loops != nil {
-		go func() { _ = loops.Close() }()
-	}
+	old.close()
 }
 
 // loop returns the loop for the handlers of one more session, and keeps it until leaveLoop: that of core, if there is
@@ -425,9 +427,9 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	<-idle
 
 	e.mu.Lock()
-	service, loops := e.unused() // what is used ends with its last use
+	old := e.unused() // what is used ends with its last use
 	e.mu.Unlock()
-	closeLoops(service, loops)
+	old.close()
 	return err
 }
 

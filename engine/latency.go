@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corechan/corechan/internal/mark"
 	"github.com/corechan/corechan/internal/monotime"
 )
 
@@ -152,6 +153,9 @@ const latencyLook = int64(time.Millisecond)
 // took counts a message of r that was sent at stamp and is received now.
 func (r *recvEnd) took(stamp uint64) {
 	now := monotime.Now()
+	if mark.Due(stamp) {
+		mark.Received(stamp, uint64(now)-stamp)
+	}
 	at := r.latency.Load()
 	if at == nil || now-at.looked.Load() > latencyLook {
 		if at = r.latencyOn(monotime.Core(), at); at == nil {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/corechan/corechan/internal/mark"
 	"github.com/corechan/corechan/internal/monotime"
 )
 
@@ -16,6 +17,8 @@ import (
 //	sender                                            receiver
 //	  Engine.StampMessages: port.stamps is 1            flag 4 of DATA: not the fast path
 //	  commit: stamp, flag 4 of DATA      ─────────>     unstamp, took: engine.latencies, by channel and core
+//
+// A sample of them is marked at both ends, for probes of the kernel: see package internal/mark.
 const (
 	// stampSize is what a stamp takes in front of a payload: CLOCK_MONOTONIC in nanoseconds, a u64.
 	stampSize = 8
@@ -156,7 +159,11 @@ func (p *port) commitStamped(n int, kind uint32, channelAndArg uint64) int {
 		return HeaderSize + n
 	}
 	n += stampSize
-	p.prod.SetWord16(uint64(monotime.Now()))
+	stamp := uint64(monotime.Now())
+	if mark.Due(stamp) {
+		mark.Sent(stamp)
+	}
+	p.prod.SetWord16(stamp)
 	p.prod.CommitFrame(HeaderSize+n, kind|flagStamp<<8, channelAndArg)
 	return HeaderSize + n
 }

@@ -19,7 +19,12 @@ func recvmsg(sock int, p, oob []byte, flags int) (n, oobn, got int, errno unix.E
 	msg.SetIovlen(1)
 	msg.Control = &oob[0]
 	msg.SetControllen(len(oob))
-	r, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(sock), uintptr(unsafe.Pointer(&msg)), uintptr(flags))
+	var r uintptr
+	if flags&unix.MSG_DONTWAIT != 0 { // it cannot block, so the runtime is not told of it
+		r, _, errno = unix.RawSyscall(unix.SYS_RECVMSG, uintptr(sock), uintptr(unsafe.Pointer(&msg)), uintptr(flags))
+	} else {
+		r, _, errno = unix.Syscall(unix.SYS_RECVMSG, uintptr(sock), uintptr(unsafe.Pointer(&msg)), uintptr(flags))
+	}
 	if errno != 0 {
 		return 0, 0, 0, errno
 	}

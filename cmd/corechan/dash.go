@@ -59,6 +59,9 @@ func (c *dashCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if slices.Contains(probing.Groups, probe.Marks) {
+		return fmt.Errorf("%w: group marks is not shown here: see corechan trace --messages --groups marks", errUsage)
+	}
 	token, err := c.token()
 	if err != nil {
 		return err

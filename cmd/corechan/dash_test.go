@@ -104,6 +104,7 @@ func TestDashRefusesWhatIsNotSafeOrNotPossible(t *testing.T) {
 		{"--listen 127.0.0.1:0 --keep 720h", exitUsage, "at most 7200"},
 		{"--listen 127.0.0.1:0 --poll 1023", exitUsage, "core 1023 is not there"},
 		{"--listen 127.0.0.1:0 --pid 999999999", exitUsage, "no such process"},
+		{"--listen 127.0.0.1:0 --pid 1 --groups marks", exitUsage, "trace --messages --groups marks"},
 	} {
 		code, out, errOut := corechan(t, append([]string{"dash", "--no-open", "--groups", "steal"}, strings.Fields(test.args)...)...)
 		if code != test.code || out != "" || !strings.Contains(errOut, test.says) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +39,9 @@ hypervisor took. In a terminal the view is live; keys are named in it. In a pipe
 
 Groups: runq (waits for a core after a wake or a preemption), preempt (by whom), migrate (moves between cores), irq, softirq,
 vectors (interrupts), faults (page faults), syscalls (slows every system call of the machine while it is on), tcp (round-trip
-times), steal (time the hypervisor kept), runtime (Go's own, of this process). All but the last two need CAP_BPF and
-CAP_PERFMON, or root; what is refused is named, and the rest goes on. docs/tracing.md says what to make of the figures.
+times), marks (one in 128 messages, timed by the kernel), steal (time the hypervisor kept), runtime (Go's own, of this process).
+All but the last two need CAP_BPF and CAP_PERFMON, or root, marks CAP_SYS_ADMIN on newer kernels; what is refused is named, and
+the rest goes on. docs/tracing.md says what to make of the figures.
 
 Columns: "woken" is from a thread's wake until it runs, "preempted" from when it was taken off the core until it runs again;
 times are p50, p99, p99.9 and the longest. "stolen" is the share of time that interrupts took from threads, with what it takes
@@ -50,10 +52,12 @@ With --listen, the processes' engines are shown too, as far as corechan top sees
 Whoever reaches the address may read it: name one of 127.0.0.1 unless others are to. perf/metrics/grafana.json is a dashboard for it.
 
 With --messages, each channel has a row: how long its messages took from being sent until they were received, by the receiving process and
-core, over shm and unix, of processes that corechan top sees. With --pid, of those that these processes receive.
+core, over shm and unix, of processes that corechan top sees. With --pid, of those that these processes receive. Group marks checks
+that: the kernel times some of the messages itself, between the processes of --pid, at half a microsecond an end. It has a row for each
+core, with what it found and what the same messages carry.
 
 JSON fields: time, span_ns, interrupt_cost_ns, status (of each group), cores (each with core, runq, preempt, migrate, stolen, faults, syscalls,
-tcp, steal), runtime, ended (processes that are gone), messages (pid, command, channel, core, count, p50_ns, p99_ns, p999_ns, max_ns, discarded). Times are in nanoseconds; further fields may be added.
+tcp, marks, steal), runtime, ended (processes that are gone), messages (pid, command, channel, core, count, p50_ns, p99_ns, p999_ns, max_ns, discarded). Times are in nanoseconds; further fields may be added.
 
 Examples:
 
@@ -61,6 +65,8 @@ Examples:
   sudo corechan trace --pid $(pidof orders) --pinned    the pollers of one service
   sudo corechan trace --once --interval 10s             ten seconds, as text
   corechan trace --messages --groups steal              how long messages take, without any privilege
+  sudo corechan trace --messages --groups marks --pid 71,72
+                                                        the same by the kernel's clock
   sudo corechan trace --listen 127.0.0.1:9400           for Prometheus
   sudo corechan trace --json | jq '.cores[0].runq.preempted'`
 }
@@ -74,8 +80,11 @@ func (c *traceCmd) Run(a *app) error {
 	if c.Interval < minInterval || c.Interval > maxInterval {
 		return fmt.Errorf("%w: --interval %v; give %v to %v", perf.ErrConfig, c.Interval, minInterval, maxInterval)
 	}
-	if c.Listen != "" && (c.Once || c.JSON) {
-		return fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once and --json", errUsage)
+	if c.Listen != "" && (c.Once || c.JSON || c.Messages) {
+		return fmt.Errorf("%w: --listen serves until it is interrupted, and reports nothing here; leave out --once, --json and --messages", errUsage)
+	}
+	if slices.Contains(c.Groups, probe.Marks) && !c.Messages {
+		return fmt.Errorf("%w: messages are marked while they are stamped: give --messages to --groups marks", errUsage)
 	}
 	avoidPinnedCores(c.Pid)
 	if cost, err := probe.InterruptCost(); err == nil {
@@ -162,7 +171,7 @@ func printTrace(w io.Writer, d *probe.Snapshot, cost time.Duration, status []pro
 		fmt.Fprintln(t, r.text())
 	}
 	t.print(&b)
-	for _, section := range []func(*probe.Snapshot) table{preemptorTable, sourceTable, syscallTable, tcpTable} {
+	for _, section := range []func(*probe.Snapshot) table{preemptorTable, sourceTable, syscallTable, tcpTable, markTable} {
 		if t := section(d); t.text != nil {
 			fmt.Fprintln(&b)
 			t.print(&b)

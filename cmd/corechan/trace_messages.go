@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/engine/watch"
+	"github.com/corechan/corechan/perf/probe"
 )
 
 // messageRow is how long the messages of a process's channels of one name took, in an interval.
@@ -135,6 +137,34 @@ func messageTable(rows []messageRow) table {
 			nanoseconds(float64(r.P50)), nanoseconds(float64(r.P99)), nanoseconds(float64(r.P999)), nanoseconds(float64(r.Max)), r.Discarded)
 	}
 	if len(rows) == 0 {
+		fmt.Fprintln(t, "none in this interval\t")
+	}
+	return t
+}
+
+// markTable has a row for each core that sent or received a message that the kernel timed; nothing without that group.
+func markTable(d *probe.Snapshot) table {
+	t := newTable()
+	fmt.Fprintln(t, "messages marked\ton core\tsent\treceived\tp50\tp99\tp99.9\tmax\tby stamps p50\tp99\tp99.9\tmax\tmissed\tdiscarded\t")
+	active, some := false, false
+	for i := range d.Cores {
+		m := d.Cores[i].Marks
+		if m == nil {
+			continue
+		}
+		active = true
+		if m.Sent+m.Received == 0 {
+			continue
+		}
+		some = true
+		cells := slices.Concat(quantileCells(&m.Times, 0.5, 0.99, 0.999), quantileCells(&m.Stamped, 0.5, 0.99, 0.999))
+		fmt.Fprintf(t, "\t%d\t%s\t%s\t%s\t%d\t%d\t\n", d.Cores[i].ID, grouped(float64(m.Sent)), grouped(float64(m.Received)),
+			strings.Join(cells, "\t"), m.Missed, m.Discarded)
+	}
+	if !active {
+		return table{}
+	}
+	if !some {
 		fmt.Fprintln(t, "none in this interval\t")
 	}
 	return t

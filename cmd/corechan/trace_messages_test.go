@@ -118,3 +118,56 @@ func TestTraceSaysHowLongMessagesTook(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 }
+
+func TestTraceHasTheKernelTimeMessages(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, or CAP_BPF, CAP_PERFMON and, on newer kernels, CAP_SYS_ADMIN")
+	}
+	keepSending(t, "shm://"+t.TempDir()+"/shm", "orders")
+	args := []string{
+		"trace", "--messages", "--groups", "marks,steal", "--once", "--interval", "1s", "--pid", strconv.Itoa(os.Getpid()),
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; { // of a thousand messages some eight are marked
+		code, out, errOut := separately(t, append(args, "--json")...)
+		if code != exitOK || errOut != "" {
+			t.Fatalf("exit code %d, %s", code, errOut)
+		}
+		var got struct {
+			Cores []struct {
+				Marks struct {
+					Sent, Received, Missed, Discarded uint64
+					Times, Stamped                    struct {
+						Count uint64 `json:"count"`
+						P50   int64  `json:"p50_ns"`
+					}
+				} `json:"marks"`
+			} `json:"cores"`
+		}
+		if err := json.Unmarshal([]byte(out), &got); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		sent, timed := uint64(0), uint64(0)
+		for i := range got.Cores {
+			m := &got.Cores[i].Marks
+			sent += m.Sent
+			timed += m.Times.Count
+			if m.Times.Count+m.Missed+m.Discarded != m.Received || m.Times.Count != m.Stamped.Count || (m.Times.Count > 0) != (m.Times.P50 > 0) {
+				t.Errorf("%+v", m)
+			}
+		}
+		if sent > 0 && timed > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no messages are marked: %s", out)
+		}
+	}
+	code, out, errOut := separately(t, args...)
+	if code != exitOK || errOut != "" || !strings.Contains(out, "messages marked") || !strings.Contains(out, "by stamps p50") {
+		t.Errorf("exit code %d, %s\n%s", code, errOut, out)
+	}
+	args[len(args)-1] = strconv.Itoa(os.Getppid()) // the go command, or a shell
+	if code, out, _ := separately(t, args...); code != exitOK || !strings.Contains(out, "No marks: no marker functions in process") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+}

@@ -90,6 +90,9 @@ func TestWrongUsageOfTraceIsExplained(t *testing.T) {
 		{"trace --ports 0", "1 to 65535"},
 		{"trace --interval 1ms", "100ms"},
 		{"trace --interval soon", "duration"},
+		{"trace --groups marks --pid 1", "--messages"},
+		{"trace --groups marks --messages", "ids of those that send"},
+		{"trace --groups steal --messages --listen 127.0.0.1:0", "leave out"},
 	} {
 		code, out, errOut := corechan(t, strings.Fields(test.command)...)
 		if code != exitUsage || out != "" || !strings.Contains(errOut, test.says) {

@@ -14,7 +14,8 @@ import (
 type attached struct {
 	collection *ebpf.Collection
 	links      []link.Link
-	events     []string // in the order in which they are attached
+	events     []string   // in the order in which they are attached
+	markings   []*marking // after them
 	cores      map[Group]*ebpf.Memory
 	missing    []string
 	untyped    bool
@@ -29,8 +30,16 @@ const (
 	rawPrefix     = "raw_"
 )
 
-// attach loads an object and attaches it. If the kernel refuses the programs that it knows the types of, it tries the others.
+// attach loads an object and attaches it.
 func (o *object) attach(k kernel, c *Config, possible int, shared map[string]*ebpf.Map) (*attached, error) {
+	if o.marks {
+		return o.attachMarks(k, c, possible)
+	}
+	return o.attachEvents(k, c, possible, shared)
+}
+
+// attachEvents is attach for an object with sets. If the kernel refuses the programs that it knows the types of, it tries the others.
+func (o *object) attachEvents(k kernel, c *Config, possible int, shared map[string]*ebpf.Map) (*attached, error) {
 	sets, missing, err := o.available(k)
 	if err != nil {
 		return nil, err
@@ -71,12 +80,21 @@ func (o *object) available(k kernel) (sets [][]string, missing []string, err err
 	return sets, missing, nil
 }
 
-func (o *object) attachAs(k kernel, c *Config, possible int, shared map[string]*ebpf.Map, sets [][]string, typed bool) (_ *attached, err error) {
-	spec, err := o.spec(c, possible, sets, typed)
+func (o *object) attachAs(k kernel, c *Config, possible int, shared map[string]*ebpf.Map, sets [][]string, typed bool) (*attached, error) {
+	a := &attached{events: slices.Concat(sets...), untyped: !typed}
+	keep := make(map[string]bool)
+	for _, event := range a.events {
+		keep[programFor(event, typed)] = true
+	}
+	spec, err := o.spec(c, possible, func(program string) bool { return keep[program] })
 	if err != nil {
 		return nil, err
 	}
-	a := &attached{cores: make(map[Group]*ebpf.Memory)}
+	return a, a.start(k, o, spec, shared)
+}
+
+// start loads and attaches what is to be. On error nothing is left.
+func (a *attached) start(k kernel, o *object, spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map) (err error) {
 	defer func() {
 		if err != nil {
 			a.close()
@@ -89,15 +107,15 @@ func (o *object) attachAs(k kernel, c *Config, possible int, shared map[string]*
 		}
 	}
 	if a.collection, err = k.load(spec, replace); err != nil {
-		return nil, fmt.Errorf("load: %w", err)
+		return fmt.Errorf("load: %w", err)
 	}
+	a.cores = make(map[Group]*ebpf.Memory)
 	for g, name := range o.cores {
 		if a.cores[g], err = a.collection.Maps[name].Memory(); err != nil {
-			return nil, fmt.Errorf("map the counters: %w", err)
+			return fmt.Errorf("map the counters: %w", err)
 		}
 	}
-	a.events, a.untyped = slices.Concat(sets...), !typed
-	return a, a.link(k)
+	return a.link(k)
 }
 
 // link attaches the programs to their events. If one is refused, those before it stay attached.
@@ -109,21 +127,17 @@ func (a *attached) link(k kernel) error {
 		}
 		a.links = append(a.links, l)
 	}
-	return nil
+	return a.linkMarkings(k)
 }
 
-// spec returns what is to be loaded: the programs for the sets, in one of their forms, told what to follow.
-func (o *object) spec(c *Config, possible int, sets [][]string, typed bool) (*ebpf.CollectionSpec, error) {
+// spec returns what is to be loaded: some of the programs, told what to follow.
+func (o *object) spec(c *Config, possible int, keep func(program string) bool) (*ebpf.CollectionSpec, error) {
 	spec, err := o.load()
 	if err != nil {
 		return nil, err
 	}
-	keep := make(map[string]bool)
-	for _, event := range slices.Concat(sets...) {
-		keep[programFor(event, typed)] = true
-	}
 	for name := range spec.Programs {
-		if !keep[name] {
+		if !keep(name) {
 			delete(spec.Programs, name)
 		}
 	}
@@ -166,6 +180,9 @@ func (a *attached) lost() (n uint64) {
 // close detaches and frees everything.
 func (a *attached) close() error {
 	err := a.detach()
+	for _, m := range a.markings {
+		err = errors.Join(err, m.executable.Close())
+	}
 	if a.collection != nil {
 		a.collection.Close()
 	}

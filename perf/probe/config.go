@@ -24,6 +24,7 @@ const (
 	Faults   Group = "faults"   // Core.Faults: page faults
 	Syscalls Group = "syscalls" // Core.Syscalls: system calls; slows each of every process, so not by default
 	TCP      Group = "tcp"      // Core.TCP: round-trip times of connections; not by default
+	Marks    Group = "marks"    // Core.Marks: how long messages took, seen by the kernel; needs Config.PIDs, not by default
 
 	// These need no privilege.
 
@@ -33,7 +34,7 @@ const (
 
 // Groups returns all groups, in the order that they are reported in.
 func Groups() []Group {
-	return []Group{RunQueue, Preempt, Migrate, IRQ, SoftIRQ, Vectors, Faults, Syscalls, TCP, Steal, Runtime}
+	return []Group{RunQueue, Preempt, Migrate, IRQ, SoftIRQ, Vectors, Faults, Syscalls, TCP, Marks, Steal, Runtime}
 }
 
 // Default returns the groups that are on if a Config names none.
@@ -53,7 +54,7 @@ type Config struct {
 	// counted, which also makes it cheap.
 	PIDs []int
 	// PinnedOnly follows only those threads that may run on a single core: of a Go process its pinned pollers, not the runtime's
-	// own threads.
+	// own threads. Group Marks follows all of a process.
 	PinnedOnly bool
 	// Groups are what to measure; none: Default().
 	Groups []Group
@@ -83,6 +84,9 @@ func (c *Config) check() error {
 		if !slices.Contains(Groups(), g) {
 			return fmt.Errorf("%w: group %q is unknown; there are %v", ErrConfig, g, Groups())
 		}
+	}
+	if c.wants(Marks) && len(c.PIDs) == 0 {
+		return fmt.Errorf("%w: group %s is attached to processes; give the ids of those that send and those that receive", ErrConfig, Marks)
 	}
 	for _, core := range c.Cores {
 		if core < 0 {

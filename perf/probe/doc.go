@@ -34,6 +34,10 @@
 //	faults    page_fault_user                                 3 counters
 //	syscalls  sys_enter, sys_exit                             1 histogram, 512 pairs of counters
 //	tcp       tcp_probe                                       1 histogram
+//	marks     uprobes of package internal/mark's functions    4 counters, 2 histograms
+//
+// Group marks needs no description of types, but CAP_SYS_ADMIN too with kernels since July 2025 (Linux 6.16 and what was corrected then: CVE-2025-38466).
+// It finds its functions in stripped programs too, but for those that were linked with C code.
 //
 // Groups runq and preempt share a program where both are on, as calling one costs more than what it does. A program exists in two forms. The one that reads the kernel's types in place (tp_btf) comes first; where a kernel refuses it, the one
 // that copies them (a raw tracepoint) stands in.
@@ -78,8 +82,10 @@
 // So a bucket is 1/32 of its values wide at most, and its middle 1/64 off at most. Values from 2^36 ns (69 s) on count in the last.
 //
 // What begins in one event and ends in another is kept in between in a slot of a table, the thread's id modulo 65,536. Where ids
-// are larger, two threads may share a slot; then the first one's end finds it taken and is counted as missed.
+// are larger, two threads may share a slot; then the first one's end finds it taken and is counted as missed. For marks it is the message's stamp,
+// modulo 16,384 after it was scattered.
 //
-// The counters of a core take 32 KiB for runq, 129 KiB for the interrupts together, 12 KiB for preempt, 16 KiB for syscalls, 8 KiB for tcp,
-// for each core that the machine could have; the tables take 1 MiB for runq, 1 MiB for syscalls, 512 KiB for preempt.
+// The counters of a core take 32 KiB for runq, 129 KiB for the interrupts together, 12 KiB for preempt, 16 KiB for syscalls, 8 KiB for tcp, 16 KiB
+// for marks, for each core that the machine could have; the tables take 1 MiB for runq, 1 MiB for syscalls, 512 KiB for preempt, 256 KiB for
+// marks.
 package probe

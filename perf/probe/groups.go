@@ -13,6 +13,8 @@ type object struct {
 	// sets are events that make sense together only: none of a set is attached if the kernel lacks one of it, and the object is
 	// at work with at least one set. They are attached in this order, so that an end never lacks its beginning's program.
 	sets [][]string
+	// marks says that its programs are attached to the functions of package mark in the followed processes, and that it has no sets.
+	marks bool
 	// apart are objects for the same groups one by one, to fall back to.
 	apart []object
 }
@@ -53,6 +55,7 @@ func kernelObjects(c *Config) (chosen []object) {
 		one(Faults, objects.FaultsMapFaultsCores, objects.LoadFaults, []string{"page_fault_user"}),
 		one(Syscalls, objects.SyscallsMapSyscallsCores, objects.LoadSyscalls, []string{"sys_exit", "sys_enter"}),
 		one(TCP, objects.TcpMapTcpCores, objects.LoadTcp, []string{"tcp_probe"}),
+		{cores: map[Group]string{Marks: objects.MarksMapMarksCores}, load: objects.LoadMarks, marks: true},
 	}
 	if c.wants(RunQueue) && c.wants(Preempt) {
 		chosen = append(chosen, object{

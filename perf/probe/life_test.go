@@ -109,6 +109,28 @@ func TestTwoCapabilitiesSuffice(t *testing.T) {
 	}
 }
 
+func TestMarksNeedTheCapabilitiesThatTheySayTheyNeed(t *testing.T) {
+	needKernel(t)
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to start a process with just some capabilities")
+	}
+	const seen, admin, others = "active, its own marks are seen", "failed: CAP_SYS_ADMIN", "; of another user's process: CAP_SYS_PTRACE"
+	for _, test := range []struct {
+		caps []uintptr
+		says []string
+	}{
+		{[]uintptr{unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_ADMIN}, []string{seen}},
+		{[]uintptr{unix.CAP_BPF, unix.CAP_PERFMON}, []string{seen, admin}}, // as the kernel is
+	} {
+		said, ok := strings.CutSuffix(inRole(t, "marking user", &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, AmbientCaps: test.caps,
+		}), others)
+		if !ok || !slices.Contains(test.says, said) {
+			t.Errorf("with %v: %s; want one of %q", test.caps, said, test.says)
+		}
+	}
+}
+
 func TestLayoutsAreTheKernels(t *testing.T) {
 	const histogram = 16 + 8*buckets
 	sizes := map[Group]uintptr{
@@ -121,6 +143,7 @@ func TestLayoutsAreTheKernels(t *testing.T) {
 		Faults:   unsafe.Sizeof(objects.FaultsFaultsCore{}),
 		Syscalls: unsafe.Sizeof(objects.SyscallsSyscallsCore{}),
 		TCP:      unsafe.Sizeof(objects.TcpTcpCore{}),
+		Marks:    unsafe.Sizeof(objects.MarksMarksCore{}),
 	}
 	every := Config{Groups: Groups()}
 	for _, o := range slices.Concat(kernelObjects(&every), kernelObjects(&every)[0].apart) {

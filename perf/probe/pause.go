@@ -61,7 +61,7 @@ func (a *attached) detach() error {
 
 // begun says how many bytes at the start of a map's values are of what has begun and not ended.
 var begun = map[string]int{
-	"waits": 16, "absences": 8, "entered": 16, // all of it
+	"waits": 16, "absences": 8, "entered": 16, "marks": 16, // all of it
 	"preempt_cores": 16, // absent, last
 	stolenCores:     12, // last, depth
 }

@@ -17,6 +17,7 @@ type reader struct {
 	faults   objects.FaultsFaultsCore
 	syscalls objects.SyscallsSyscallsCore
 	tcp      objects.TcpTcpCore
+	marks    objects.MarksMarksCore
 }
 
 // read fills in the part of a core that a group has counted.
@@ -39,6 +40,8 @@ func (r *reader) read(g Group, m *ebpf.Memory, into *Core) error {
 		return r.readSyscalls(m, into)
 	case TCP:
 		return r.readTCP(m, into)
+	case Marks:
+		return r.readMarks(m, into)
 	}
 	return nil
 }
@@ -132,6 +135,17 @@ func (r *reader) readTCP(m *ebpf.Memory, into *Core) error {
 	s := &TCPStats{Seen: r.tcp.Seen, Unknown: r.tcp.Unknown}
 	s.RTT.set(r.tcp.Rtt.Sum, r.tcp.Rtt.Max, &r.tcp.Rtt.Buckets)
 	into.TCP = s
+	return nil
+}
+
+func (r *reader) readMarks(m *ebpf.Memory, into *Core) error {
+	if err := readCore(m, into.ID, &r.marks); err != nil {
+		return err
+	}
+	s := &MarkStats{Sent: r.marks.Sent, Received: r.marks.Received, Missed: r.marks.Missed, Discarded: r.marks.Discarded}
+	s.Times.set(r.marks.Times.Sum, r.marks.Times.Max, &r.marks.Times.Buckets)
+	s.Stamped.set(r.marks.Stamped.Sum, r.marks.Stamped.Max, &r.marks.Stamped.Buckets)
+	into.Marks = s
 	return nil
 }
 

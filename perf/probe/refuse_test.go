@@ -64,6 +64,13 @@ func (r *refusing) attachTo(program *ebpf.Program, event string, typed bool) (li
 	return r.linux.attachTo(program, event, typed)
 }
 
+func (r *refusing) attachAt(program *ebpf.Program, executable string, offset uint64, pid int) (link.Link, error) {
+	if r.attach != nil {
+		return nil, r.attach
+	}
+	return r.linux.attachAt(program, executable, offset, pid)
+}
+
 func statusOf(p *Probe, g Group) Status {
 	all := p.Status()
 	return all[slices.IndexFunc(all, func(s Status) bool { return s.Group == g })]
@@ -102,7 +109,7 @@ func TestARefusalIsExplainedAndTheRestWorks(t *testing.T) {
 				switch {
 				case slices.Contains(test.failed, s.Group):
 					want, why = Failed, why+s.Why
-				case s.Group == Syscalls || s.Group == TCP:
+				case s.Group == Syscalls || s.Group == TCP || s.Group == Marks:
 					want = Off
 				}
 				if s.State != want || want == Failed && !errors.Is(s.Err, test.err) {
@@ -175,6 +182,7 @@ func TestAConfigThatCannotBeIsExplained(t *testing.T) {
 		{Config{Ports: make([]uint16, MaxPorts+1)}, "at most 8"},
 		{Config{Ports: []uint16{0}}, "1 to 65535"},
 		{Config{InterruptCost: -1}, "0 or more"},
+		{Config{Groups: []Group{Marks}}, "ids of those that send"},
 	} {
 		_, err := Start(test.c)
 		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.says) {

@@ -30,6 +30,9 @@ type told struct {
 	Max   time.Duration
 	Short time.Duration // of Time, what gaps shorter than shortGap make
 	IDs   []uint32
+	// Of a receiver: messages, and of those with a stamp, which Count has, how long they took.
+	Received uint64
+	P50, P99 time.Duration
 }
 
 // since returns what came after an earlier answer.
@@ -110,8 +113,12 @@ func (a *actor) end() {
 func play(role string) {
 	name, where, _ := strings.Cut(role, " ")
 	core, _ := strconv.Atoi(where)
-	if name == "user" {
+	switch role {
+	case "user":
 		user()
+		os.Exit(0)
+	case "marking user":
+		markingUser()
 		os.Exit(0)
 	}
 	var tell func() told
@@ -171,6 +178,16 @@ func play(role string) {
 		var trips atomic.Uint64
 		tell = func() told { return told{Count: trips.Load()} }
 		pinned(func() { pingpong(&trips) })
+	case "marker":
+		var count atomic.Uint64
+		tell = func() told {
+			markMany(&count)
+			return told{Count: count.Load()}
+		}
+		close(ready)
+	case "receiver":
+		tell = receiver()
+		close(ready)
 	case "prober":
 		p, err := Start(Config{Groups: append(Default(), Syscalls, TCP)})
 		if err != nil {

@@ -24,6 +24,7 @@ type Core struct {
 	Faults   *FaultStats    `json:"faults,omitempty"`
 	Syscalls *SyscallStats  `json:"syscalls,omitempty"`
 	TCP      *TCPStats      `json:"tcp,omitempty"`
+	Marks    *MarkStats     `json:"marks,omitempty"`
 	Steal    *StealStats    `json:"steal,omitempty"`
 }
 
@@ -56,6 +57,7 @@ func (s *Snapshot) Sub(before *Snapshot) *Snapshot {
 			Faults:   difference(c.Faults, was.Faults),
 			Syscalls: difference(c.Syscalls, was.Syscalls),
 			TCP:      difference(c.TCP, was.TCP),
+			Marks:    difference(c.Marks, was.Marks),
 			Steal:    difference(c.Steal, was.Steal),
 		})
 	}

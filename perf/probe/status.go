@@ -42,6 +42,8 @@ var (
 	ErrCapabilities = errors.New("CAP_BPF and CAP_PERFMON are missing")
 	ErrNoBTF        = errors.New("the kernel does not describe its types")
 	ErrNoEvent      = errors.New("the kernel does not have the event")
+	ErrAdmin        = errors.New("CAP_SYS_ADMIN is missing")
+	ErrNoUprobes    = errors.New("the kernel does not have uprobes")
 )
 
 const stillWorks = "steal and runtime work without it"
@@ -53,10 +55,14 @@ func explain(err error) string {
 	switch {
 	case errors.Is(err, ErrCapabilities):
 		why = "needs CAP_BPF and CAP_PERFMON: run as root, or setcap cap_bpf,cap_perfmon+ep on the binary"
+	case errors.Is(err, ErrAdmin):
+		why = "needs CAP_SYS_ADMIN on this kernel, as on all since July 2025: run as root, or setcap cap_sys_admin,cap_bpf,cap_perfmon+ep on the binary"
 	case errors.Is(err, ErrNoBTF):
 		why = "needs a kernel with CONFIG_DEBUG_INFO_BTF (/sys/kernel/btf/vmlinux): install the distribution's own kernel"
-	case errors.Is(err, ErrNoEvent):
+	case errors.Is(err, ErrNoEvent) || errors.Is(err, ErrNoMarkers):
 		return why // says which; other groups are not concerned
+	case errors.Is(err, ErrNoUprobes):
+		return "needs a kernel with CONFIG_UPROBE_EVENTS, and /sys: " + why
 	case errors.As(err, &verifier):
 		why = "this kernel's verifier does not accept the program: " + strings.TrimSpace(why)
 	case errors.Is(err, ebpf.ErrNotSupported):

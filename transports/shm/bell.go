@@ -22,14 +22,15 @@ import (
 // send here does not block, and a receive here sees the peer's death. It costs the same (docs/architecture.md).
 //
 // Who sleeps does so in one of two ways. A thread of its own blocks in recvmsg on the socket: the fastest to wake, for the few
-// that the engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's service loop
-// watches the socket. That loop watches every socket for the peer's end in any case.
+// that the engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's Parker wakes it. The
+// engine's service loop watches every socket for the peer's end in any case.
 type bell struct {
 	sock    *fd.FD
 	eng     *engine.Engine
 	reg     *netpoll.Registration
 	release func() // of the service loop
 	parked  chan struct{}
+	sleeper engine.Sleeper
 
 	interrupted atomic.Bool
 	down        atomic.Bool
@@ -40,7 +41,9 @@ type bell struct {
 	// Used by the one who sleeps.
 	recv    fd.Receiver
 	buf     [64]byte
+	more    bool            // the socket may have something that was not read, of which the Parker says nothing more
 	given   []*fd.FD        // nil: those of one message, which were lost
+	watch   *netpoll.Watch  // for the Parker; nil before the first time
 	watched <-chan struct{} // the context whose end interrupts
 	unwatch func() bool
 
@@ -59,7 +62,7 @@ func newBell(sock *fd.FD, eng *engine.Engine) (*bell, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bell{sock: sock, eng: eng, release: release, parked: make(chan struct{}, 1)}
+	b := &bell{sock: sock, eng: eng, release: release, parked: make(chan struct{}, 1), sleeper: eng.NewSleeper()}
 	if err := fd.SetReceiveTimeout(sock.Int(), patience); err != nil {
 		release()
 		return nil, err
@@ -134,17 +137,20 @@ func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
 	if b.interrupted.Load() && b.interrupted.Swap(false) || b.down.Load() {
 		return ctx.Err()
 	}
-	if !b.eng.TakeThread() {
+	if !b.sleeper.TakeThread() {
 		return b.park(ctx)
 	}
 	var rung bool
 	var err error
+	if b.watch != nil {
+		_ = b.watch.Disarm()
+	}
 	if ctx.Done() == nil && !interruptible {
 		rung, err = b.read(0)
 	} else {
 		rung, err = b.wait(ctx)
 	}
-	b.eng.GiveThread()
+	b.sleeper.GiveThread()
 	if err != nil || rung {
 		return err
 	}
@@ -154,7 +160,8 @@ func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
 // read takes what has come on the socket; it blocks for at most patience, or not at all with fd.DontWait. It says
 // whether anything came.
 func (b *bell) read(flags int) (rung bool, err error) {
-	_, fds, err := b.recv.Recv(b.sock.Int(), b.buf[:], flags)
+	n, fds, err := b.recv.Recv(b.sock.Int(), b.buf[:], flags)
+	b.more = n == len(b.buf) || fds != nil || err != nil // descriptors end what one call receives
 	if fds != nil {
 		b.given = append(b.given, fds...)
 	} else if errors.Is(err, fd.ErrTruncated) {
@@ -169,6 +176,7 @@ func (b *bell) read(flags int) (rung bool, err error) {
 	case err == nil:
 		return true, nil
 	case err == syscall.EAGAIN: //nolint:errorlint // documented to be bare, and this is the blocking path
+		b.more = false
 		return false, nil
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return false, engine.ErrPeerGone
@@ -186,7 +194,7 @@ func (b *bell) wait(ctx context.Context) (rung bool, err error) {
 		}
 		b.event.Store(e)
 	}
-	b.watch(ctx)
+	b.watchContext(ctx)
 	if b.interrupted.Load() || b.down.Load() {
 		return true, ctx.Err()
 	}
@@ -206,8 +214,8 @@ func (b *bell) wait(ctx context.Context) (rung bool, err error) {
 	return readable || set, ctx.Err()
 }
 
-// watch has the end of ctx interrupt. The same context again costs nothing.
-func (b *bell) watch(ctx context.Context) {
+// watchContext has the end of ctx interrupt. The same context again costs nothing.
+func (b *bell) watchContext(ctx context.Context) {
 	done := ctx.Done()
 	if done == b.watched {
 		return
@@ -221,7 +229,7 @@ func (b *bell) watch(ctx context.Context) {
 	}
 }
 
-// park parks the goroutine until the service loop sees something on the socket.
+// park parks the goroutine until the Parker sees something on the socket, whose Watch stays armed.
 func (b *bell) park(ctx context.Context) error {
 	if b.gone.Load() {
 		if rung, err := b.read(fd.DontWait); err != nil || rung {
@@ -229,15 +237,22 @@ func (b *bell) park(ctx context.Context) error {
 		}
 		return engine.ErrPeerGone
 	}
-	if err := b.reg.Modify(netpoll.In | netpoll.RDHup | netpoll.Edge); err != nil { // reports what is there already
+	if err := b.arm(); err != nil { // reports what is there already
 		return b.parkFailed(err)
 	}
-	defer func() { _ = b.reg.Modify(netpoll.RDHup | netpoll.Edge) }()
+	done := ctx.Done()
 	for {
-		select {
-		case <-b.parked:
-		case <-ctx.Done():
-			return ctx.Err()
+		if b.more {
+			b.unpark()
+		}
+		if done == nil {
+			<-b.parked // half the time that it takes to wait for two
+		} else {
+			select {
+			case <-b.parked:
+			case <-done:
+				return ctx.Err()
+			}
 		}
 		rung, err := b.read(fd.DontWait)
 		if err != nil || rung || b.interrupted.Swap(false) || b.down.Load() || b.gone.Load() {
@@ -245,6 +260,21 @@ func (b *bell) park(ctx context.Context) error {
 		}
 	}
 }
+
+func (b *bell) arm() (err error) {
+	if b.watch == nil {
+		if b.watch, err = b.eng.Watch(b.sock.Int(), (*parkedBell)(b)); err != nil {
+			return err
+		}
+	}
+	return b.watch.Arm()
+}
+
+// A parkedBell is a bell as the Parker sees it.
+type parkedBell bell
+
+// Wake implements netpoll.Waker.
+func (p *parkedBell) Wake() { (*bell)(p).unpark() }
 
 // parkFailed is about a registration that is closed, as it is after Close and with the loop.
 func (b *bell) parkFailed(err error) error {
@@ -354,6 +384,9 @@ func (b *bell) Close() error {
 	b.mu.Unlock()
 	if closed {
 		return nil
+	}
+	if b.watch != nil {
+		_ = b.watch.Close()
 	}
 	_ = b.reg.Close()
 	b.release()

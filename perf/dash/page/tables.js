@@ -38,7 +38,7 @@ const STATES = { active: ['✓', 'counts'], off: ['–', 'not asked for'], faile
 // WHAT says what each group of probes is for.
 const WHAT = {
   runq: 'waits for a core', preempt: 'who ran instead', migrate: 'moves to other cores', irq: 'interrupts of devices', softirq: 'softirqs',
-  vectors: 'timer and other cores', faults: 'page faults', syscalls: 'system calls', tcp: 'TCP round trips', steal: 'the hypervisor', runtime: 'Go’s runtime',
+  vectors: 'timer and other cores', faults: 'page faults', syscalls: 'system calls', tcp: 'TCP round trips', marks: 'messages, timed by the kernel', steal: 'the hypervisor', runtime: 'Go’s runtime',
 };
 
 // health lists the groups of probes, with why some do not count, and what else is not as it should be.

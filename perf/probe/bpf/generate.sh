@@ -17,7 +17,7 @@ trap 'rm -f "$bpf2go"' EXIT
 (cd ../../../../internal/tools && "${GO:-go}" build -o "$bpf2go" github.com/cilium/ebpf/cmd/bpf2go)
 
 rm -f ./*_bpfel.go ./*_bpfel.o
-for group in sched runq preempt migrate irq softirq vectors faults syscalls tcp testing; do
+for group in sched runq preempt migrate irq softirq vectors faults syscalls tcp marks testing; do
 	case $group in
 	sched) types=() ;; # those of runq and preempt
 	irq | softirq | vectors) types=(-type stolen_core) ;;

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -15,8 +16,8 @@ import (
 // A bell is the doorbell of a session over a stream: to ring is to write what was published, to sleep is to read.
 //
 // Who sleeps does so in one of two ways. A thread of its own blocks in the read: the fastest to wake, for the few that the
-// engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's service loop watches the
-// socket. That loop watches every socket for the peer's end in any case.
+// engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's Parker wakes it. The engine's service
+// loop watches every socket for the peer's end in any case.
 type bell struct {
 	stream   Stream
 	passer   Passer         // nil if the stream passes no descriptors
@@ -30,6 +31,7 @@ type bell struct {
 	in       inbound
 	out      outbound
 	parked   chan struct{}
+	sleeper  engine.Sleeper
 
 	session     atomic.Pointer[engine.Session]
 	interrupted atomic.Bool
@@ -42,6 +44,7 @@ type bell struct {
 	reading     atomic.Int32             // the thread that is blocked in the read itself; 0: none
 
 	// Used by the one who sleeps.
+	watch   *netpoll.Watch  // for the Parker; nil before the first time
 	watched <-chan struct{} // the context whose end interrupts
 	unwatch func() bool
 
@@ -105,6 +108,12 @@ func (w *watcher) Ready(ev netpoll.Events) bool {
 	return b.lingering()
 }
 
+// A parkedBell is a bell as the Parker sees it.
+type parkedBell bell
+
+// Wake implements netpoll.Waker.
+func (p *parkedBell) Wake() { (*bell)(p).unpark() }
+
 // want changes what the service loop watches the socket for.
 func (b *bell) want(more, less netpoll.Events) {
 	b.mu.Lock()
@@ -164,17 +173,20 @@ func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
 			return engine.ErrPeerGone
 		}
 	}
-	if !b.eng.TakeThread() {
+	if !b.sleeper.TakeThread() {
 		return b.park(ctx)
 	}
 	var woken bool
 	var err error
+	if b.watch != nil {
+		_ = b.watch.Disarm()
+	}
 	if ctx.Done() == nil && !interruptible && !writing && len(b.in.inlet.Space()) != 0 {
 		woken, err = b.blockInRead()
 	} else {
 		woken, err = b.wait(ctx)
 	}
-	b.eng.GiveThread()
+	b.sleeper.GiveThread()
 	if err != nil || woken {
 		return err
 	}
@@ -206,7 +218,7 @@ func (b *bell) wait(ctx context.Context) (woken bool, err error) {
 		}
 		b.event.Store(e)
 	}
-	b.watch(ctx)
+	b.watchContext(ctx)
 	blocked := b.out.blocked.Load()
 	if b.interrupted.Load() && b.interrupted.Swap(false) || b.down.Load() {
 		return true, ctx.Err()
@@ -237,8 +249,8 @@ func (b *bell) wait(ctx context.Context) (woken bool, err error) {
 	return readable || writable || set, ctx.Err()
 }
 
-// watch has the end of ctx interrupt. The same context again costs nothing.
-func (b *bell) watch(ctx context.Context) {
+// watchContext has the end of ctx interrupt. The same context again costs nothing.
+func (b *bell) watchContext(ctx context.Context) {
 	done := ctx.Done()
 	if done == b.watched {
 		return
@@ -252,15 +264,24 @@ func (b *bell) watch(ctx context.Context) {
 	}
 }
 
-// park parks the goroutine until the service loop sees something on the socket.
+// park parks the goroutine until the Parker sees something on the socket, whose Watch stays armed.
 func (b *bell) park(ctx context.Context) error {
-	b.want(netpoll.In, 0) // reports what is there already
-	defer b.want(0, netpoll.In)
+	if err := b.arm(); err != nil { // reports what is there already
+		if b.down.Load() {
+			return nil
+		}
+		return fmt.Errorf("wait for the peer: %w", err)
+	}
+	done := ctx.Done()
 	for {
-		select {
-		case <-b.parked:
-		case <-ctx.Done():
-			return ctx.Err()
+		if done == nil {
+			<-b.parked // half the time that it takes to wait for two
+		} else {
+			select {
+			case <-b.parked:
+			case <-done:
+				return ctx.Err()
+			}
 		}
 		frame, err := b.read(false)
 		switch {
@@ -272,6 +293,15 @@ func (b *bell) park(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+func (b *bell) arm() (err error) {
+	if b.watch == nil {
+		if b.watch, err = b.eng.Watch(b.stream.Socket(), (*parkedBell)(b)); err != nil {
+			return err
+		}
+	}
+	return b.watch.Arm()
 }
 
 // Descriptor implements engine.Bell.

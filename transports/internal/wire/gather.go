@@ -70,9 +70,9 @@ func (b *bell) beginGather() bool {
 
 // writeParts writes the record with tail in its place, and returns how much the socket has taken. An error is for pump to meet again.
 func (b *bell) writeParts(record []byte, at int, tail []byte) (sent int) {
-	wait := !b.out.corked.Load() && b.eng.TakeThread() // not on a loop
+	wait := !b.out.corked.Load() && b.sleeper.TakeThread() // not on a loop
 	if wait {
-		defer b.eng.GiveThread()
+		defer b.sleeper.GiveThread()
 	}
 	b.used()
 	parts := &b.out.parts

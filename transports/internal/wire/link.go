@@ -53,7 +53,7 @@ func newBell(s Stream, o *Options) (b *bell, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b = &bell{stream: s, eng: o.Engine, loop: loop, release: release, label: o.Label, parked: make(chan struct{}, 1)}
+	b = &bell{stream: s, eng: o.Engine, loop: loop, release: release, label: o.Label, parked: make(chan struct{}, 1), sleeper: o.Engine.NewSleeper()}
 	b.passer, _ = s.(Passer)
 	b.gatherer, _ = s.(Gatherer)
 	undo := func() {

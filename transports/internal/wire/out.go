@@ -30,7 +30,7 @@ type outbound struct {
 
 	quiet, trimmed uint64 // how much was published when that was looked at, and when the ring was trimmed, last; see trim.go
 
-	// row is how many writes came in a row, with nothing read in between; began is when the first did. Neither has to be
+	// row is how many writes came in a row, with nothing read in between; began is when the second did. Neither has to be
 	// exact: they decide only about gathering.
 	row   atomic.Int32
 	began time.Time      // under the tx token
@@ -53,7 +53,7 @@ func (b *bell) Ring() {
 	if o.corked.Load() {
 		return
 	}
-	if n := o.row.Add(1); n == 1 {
+	if n := o.row.Add(1); n == 2 { // who answers each message at once is never here
 		o.began = time.Now()
 	} else if n >= rowLength {
 		if time.Since(o.began) < rowLength*rowPace {
