@@ -15,16 +15,19 @@ func sendMessage[T any](ctx context.Context, s *sendEnd, v *T) error {
 	if !s.plain {
 		return s.sendOther(ctx, any(v))
 	}
-	if s.tailed {
-		return sendTailed(ctx, s, v)
-	}
 	return s.sendPlain(ctx, any(v).(Message))
 }
 
 // sendPlain encodes m straight into the ring.
 func (s *sendEnd) sendPlain(ctx context.Context, m Message) error {
 	// Msgsize is an upper bound, so the slot may be larger than the message will be: what is not used is not sent.
-	b, err := s.reserve(ctx, min(m.Msgsize(), s.maxMessage))
+	size := m.Msgsize()
+	if size >= largeTail && s.tailed {
+		if h, ok := m.(headed); ok {
+			return s.sendHead(ctx, h, size)
+		}
+	}
+	b, err := s.reserve(ctx, min(size, s.maxMessage))
 	if err == errCameHome { //nolint:errorlint // never wrapped
 		return s.sendInto(ctx, &Cargo{}, m, nil, 0)
 	}

@@ -43,10 +43,14 @@ func placingFor[T any](r *recvEnd, v *T) *placing {
 	switch {
 	case r.enc.mode == asRaw:
 		field = (*[]byte)(any(v).(*Raw))
-	case r.enc.tail && !r.enc.check:
-		key, field = any(v).(Tailed[T]).TailMsg(v)
-	default:
+	case r.enc.check:
 		return nil
+	default:
+		tail, ok := r.enc.tail.(func(*T) (string, *[]byte))
+		if !ok {
+			return nil
+		}
+		key, field = tail(v)
 	}
 	if cap(*field) < largeTail {
 		return nil

@@ -13,21 +13,12 @@ type Tailed[T any] interface {
 	// MarshalHead appends what MarshalMsg does, but for the last field's bytes, which it returns.
 	MarshalHead(b []byte) (head, tail []byte, err error)
 	// TailMsg returns the last field of a message, and its key, which is empty if the message is a tuple. Its parameter's type is T's
-	// own, so that a struct does not have it from one that it embeds.
+	// own, so that a struct does not have it from one that it embeds. It does not use its receiver.
 	TailMsg(v *T) (key string, field *[]byte)
 }
 
 // largeTail is from how many bytes on it is worthwhile.
 const largeTail = 64 << 10
-
-// sendTailed is sendPlain for a Tailed message.
-func sendTailed[T any](ctx context.Context, s *sendEnd, v *T) error {
-	m := any(v).(Tailed[T])
-	if _, tail := m.TailMsg(v); len(*tail) < largeTail {
-		return s.sendPlain(ctx, m)
-	}
-	return s.sendHead(ctx, m)
-}
 
 // A headed is a Tailed of any type.
 type headed interface {
@@ -35,9 +26,9 @@ type headed interface {
 	MarshalHead(b []byte) (head, tail []byte, err error)
 }
 
-// sendHead encodes all of m but its tail into the ring.
-func (s *sendEnd) sendHead(ctx context.Context, m headed) error {
-	b, err := s.reserve(ctx, min(m.Msgsize(), s.maxMessage))
+// sendHead is sendPlain for a large message, of Msgsize bytes, that is Tailed: only its head is encoded into the ring.
+func (s *sendEnd) sendHead(ctx context.Context, m headed, size int) error {
+	b, err := s.reserve(ctx, min(size, s.maxMessage))
 	if err == errCameHome { //nolint:errorlint // never wrapped
 		return s.sendInto(ctx, &Cargo{}, m, nil, 0)
 	}
