@@ -110,8 +110,7 @@ type Engine struct {
 	loops    *netpoll.Group      // run handlers
 	polled   int                 // ports that a loop polls
 	service  *netpoll.Loop       // watches sockets
-	parker   *netpoll.Parker     // wakes goroutines that wait for sockets
-	users    int                 // of service and parker
+	users    int                 // of service
 	trims    trims               // done by service
 	idle     chan struct{}       // closed when the last session has gone, while closing
 }
@@ -209,7 +208,8 @@ func (e *Engine) Cores() []int { return e.cores.List() }
 // errShutdown refuses what comes after Shutdown.
 var errShutdown = fmt.Errorf("engine: shut down: %w", os.ErrClosed)
 
-// Service returns the loop that watches the sockets of sessions and listeners, and keeps it until release is called. For
+// Service returns the loop that watches the sockets of sessions and listeners, and wakes goroutines that wait for them, and keeps it until
+// release is called. It has no thread of its own. For
 // transports.
 func (e *Engine) Service() (loop *netpoll.Loop, release func(), err error) {
 	e.mu.Lock()
@@ -218,16 +218,11 @@ func (e *Engine) Service() (loop *netpoll.Loop, release func(), err error) {
 		return nil, nil, errShutdown
 	}
 	if e.service == nil {
-		loop, err := netpoll.New(&netpoll.Config{Wait: netpoll.Block})
+		loop, err := netpoll.New(&netpoll.Config{Unlocked: true})
 		if err != nil {
 			return nil, nil, fmt.Errorf("engine: %w", err)
 		}
-		parker, err := netpoll.NewParker()
-		if err != nil {
-			_ = loop.Close()
-			return nil, nil, fmt.Errorf("engine: %w", err)
-		}
-		e.service, e.parker = loop, parker
+		e.service = loop
 	}
 	e.users++
 	return e.service, sync.OnceFunc(e.release), nil
@@ -248,8 +243,7 @@ func (e *Engine) unused() (old retired) {
 		return old
 	}
 	if e.users == 0 {
-		old.service, old.parker = e.service, e.parker
-		e.service, e.parker = nil, nil
+		old.service, e.service = e.service, nil
 		e.trims = trims{}
 	}
 	if e.polled == 0 {
@@ -261,26 +255,20 @@ func (e *Engine) unused() (old retired) {
 // retired are loops that are not used any more.
 type retired struct {
 	service *netpoll.Loop
-	parker  *netpoll.Parker
 	loops   *netpoll.Group
 }
 
 func (r retired) close() {
 	if r.service != nil {
 		if r.service.InLoop() {
-			go r.closeService()
+			go func() { _ = r.service.Close() }()
 		} else {
-			r.closeService()
+			_ = r.service.Close()
 		}
 	}
 	if r.loops != nil {
 		go func() { _ = r.loops.Close() }()
 	}
-}
-
-func (r retired) closeService() {
-	_ = r.service.Close()
-	_ = r.parker.Close()
 }
 
 // enterLoop counts one more port that a loop polls, leaveLoop one less: a loop that ended before it has seen a port's end
@@ -440,6 +428,13 @@ func (s *Session) drain(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer p.giveTx()
+	if p.link.Flush != nil { // what the usual case takes
+		p.link.Flush()
+		if _, err := p.prod.Reserve(s.link.MaxRecord); err == nil {
+			p.prod.Abort()
+			return nil
+		}
+	}
 	if _, err := p.reserveSlow(ctx, s.link.MaxRecord, nil); err == nil {
 		p.prod.Abort()
 	}

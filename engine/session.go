@@ -134,7 +134,8 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 
 // Flush waits until what was sent before is out of this process's hands, as it is at once where memory is shared. Over a
 // socket, messages that come in quick succession are gathered for up to 100 µs, and wait here while the socket is full; they
-// are lost if the process dies meanwhile. Close flushes in the background. It returns ctx's error, or why the session ended.
+// are lost if the process dies meanwhile. Close flushes in the background. Who has sent a burst and does something else now
+// calls it too: else the last messages may leave 100 µs later. It returns ctx's error, or why the session ended.
 func (s *Session) Flush(ctx context.Context) error {
 	if s.link.Flush == nil {
 		return nil

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/corechan/corechan/internal/monotime"
-	"github.com/corechan/corechan/netpoll"
 )
 
 // sleepers decides how those sleep who wait for a session of this engine: see TakeThread.
@@ -34,10 +33,11 @@ const (
 )
 
 // TakeThread reports whether the session, which is about to sleep, may do so on a thread of its own, blocked in a system call, which
-// wakes up fastest. GiveThread gives it back. Who may not waits for the engine's Parker.
+// wakes up fastest. GiveThread gives it back. Who may not parks its goroutine, for the service loop to wake.
 //
 // A thread that blocks takes one of the Go scheduler's processors along, for 20 us to 10 ms, and to hand that over is dear. It pays
-// while no more sessions are at work than there are processors; beyond that nobody takes a thread.
+// while no more sessions are at work than there are processors; beyond that nobody takes a thread. Where there is one processor,
+// goroutines that can run do so before TakeThread returns true: what they send is to be written before the thread blocks.
 func (s Sleeper) TakeThread() bool {
 	all := &s.eng.sleepers
 	now := uint32(monotime.Now()>>clockShift) | 1 // not 0
@@ -52,6 +52,9 @@ func (s Sleeper) TakeThread() bool {
 		}
 	}
 	if all.threads.Add(1) <= most {
+		if most == 1 {
+			runtime.Gosched()
+		}
 		return true
 	}
 	all.threads.Add(-1)
@@ -63,11 +66,3 @@ func (s Sleeper) GiveThread() { s.eng.sleepers.threads.Add(-1) }
 
 // clockShift makes units of 16 us of nanoseconds. 32 bits of them last for 19 hours: then an idle session may count as one at work, once.
 const clockShift = 14
-
-// Watch has the engine's Parker watch a descriptor. It is to be closed before the use of Service is released. For transports.
-func (e *Engine) Watch(fd int, w netpoll.Waker) (*netpoll.Watch, error) {
-	e.mu.Lock()
-	parker := e.parker
-	e.mu.Unlock()
-	return parker.Watch(fd, w)
-}

@@ -1,5 +1,6 @@
 // Package netpoll runs a loop per core: one OS thread that waits for descriptors, timers, posted functions and sources
-// in memory, and runs their callbacks to completion.
+// in memory, and runs their callbacks to completion. A loop may also be a goroutine without a thread of its own
+// ([Config.Unlocked]); what is said of its thread here is true of the goroutine then.
 //
 //	l, err := netpoll.New(&netpoll.Config{Pinned: true, Core: 3})
 //	reg, err := l.Register(conn, netpoll.In, netpoll.HandlerFunc(func(ev netpoll.Events) (again bool) { ... }))

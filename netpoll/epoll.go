@@ -16,6 +16,7 @@ type epoll struct {
 
 	timeout unix.Timespec // argument of a call in progress; here so that it does not move
 	coarse  bool          // the kernel has no epoll_pwait2(2)
+	parking *parking      // of a loop without a thread
 }
 
 // bellGen is the generation under which the loop's own eventfd is registered; no registration has it.
@@ -41,6 +42,10 @@ func (e *epoll) open(maxEvents int) error {
 
 func (e *epoll) close() {
 	unix.Close(e.bell)
+	if e.parking != nil {
+		e.parking.close() // fd too
+		return
+	}
 	unix.Close(e.fd)
 }
 
@@ -62,6 +67,9 @@ func (e *epoll) look() (int, error) {
 func (e *epoll) wait(d time.Duration) (int, error) {
 	if d <= 0 {
 		return e.look()
+	}
+	if e.parking != nil {
+		return e.park(d)
 	}
 	if !e.coarse {
 		var ts *unix.Timespec

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/corechan/corechan/internal/goid"
 )
 
-// Loop is an OS thread with an epoll set of its own. It is made by [New] or [NewGroup], may be used from any goroutine,
+// Loop is an OS thread (with Config.Unlocked a goroutine) with an epoll set of its own. It is made by [New] or [NewGroup], may be used from any goroutine,
 // and is ended by Close, which releases the thread and the descriptors of the loop. It does not own the descriptors
 // that are registered with it.
 //
@@ -33,10 +35,11 @@ type Loop struct {
 	spin  *spinCap
 	epoch time.Time // zero of the loop's clock
 	done  chan struct{}
-	onlyP bool // GOMAXPROCS is 1
+	onlyP bool // GOMAXPROCS is 1, and the loop has a thread
 
-	tid     atomic.Int32 // of the loop's thread, 0 before and after
-	load    atomic.Int32 // registrations and pollers
+	tid     atomic.Int32   // of the loop's thread, 0 before and after, and without one
+	self    atomic.Uintptr // the loop's goroutine, if it has no thread
+	load    atomic.Int32   // registrations and pollers
 	current atomic.Pointer[source]
 
 	mu          sync.Mutex      // may be held while epoll_ctl is called; never while a callback or timers.mu is
@@ -85,7 +88,7 @@ func newLoop(cfg *Config, spin *spinCap) (*Loop, error) {
 		spin:       spin,
 		epoch:      time.Now(),
 		done:       make(chan struct{}),
-		onlyP:      runtime.GOMAXPROCS(0) == 1,
+		onlyP:      !c.Unlocked && runtime.GOMAXPROCS(0) == 1,
 		postMeter:  meter{label: "posted functions"},
 		timerMeter: meter{label: "timers"},
 	}
@@ -93,6 +96,17 @@ func newLoop(cfg *Config, spin *spinCap) (*Loop, error) {
 	l.timers.next.Store(math.MaxInt64)
 	if err := l.ep.open(c.MaxEvents); err != nil {
 		return nil, err
+	}
+	if c.Unlocked {
+		if err := l.ep.unlock(); err != nil {
+			l.ep.close()
+			return nil, err
+		}
+		go func() {
+			l.self.Store(goid.Self())
+			l.run()
+		}()
+		return l, nil
 	}
 	started := make(chan error)
 	go l.thread(started)
@@ -175,6 +189,7 @@ func (l *Loop) end() {
 	l.ready, l.hot, l.rung = readyList{}, nil, nil
 	l.publish()
 	l.tid.Store(0)
+	l.self.Store(0)
 	close(l.done)
 }
 
@@ -220,8 +235,13 @@ func (l *Loop) shut() bool {
 // Done returns a channel that is closed when the loop has ended.
 func (l *Loop) Done() <-chan struct{} { return l.done }
 
-// InLoop reports whether the caller runs on the loop's thread, that is, in one of its callbacks. It costs a gettid(2).
-func (l *Loop) InLoop() bool { return l.tid.Load() == int32(unix.Gettid()) }
+// InLoop reports whether the caller is one of the loop's callbacks. It costs a gettid(2) where the loop has a thread.
+func (l *Loop) InLoop() bool {
+	if l.cfg.Unlocked {
+		return l.self.Load() == goid.Self()
+	}
+	return l.tid.Load() == int32(unix.Gettid())
+}
 
 // Core returns the core that the loop is pinned to, or -1.
 func (l *Loop) Core() int {

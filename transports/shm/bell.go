@@ -22,8 +22,8 @@ import (
 // send here does not block, and a receive here sees the peer's death. It costs the same (docs/architecture.md).
 //
 // Who sleeps does so in one of two ways. A thread of its own blocks in recvmsg on the socket: the fastest to wake, for the few
-// that the engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's Parker wakes it. The
-// engine's service loop watches every socket for the peer's end in any case.
+// that the engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's service loop watches the
+// socket, edge-triggered, until a thread does so again. That loop watches every socket for the peer's end in any case.
 type bell struct {
 	sock    *fd.FD
 	eng     *engine.Engine
@@ -41,9 +41,9 @@ type bell struct {
 	// Used by the one who sleeps.
 	recv    fd.Receiver
 	buf     [64]byte
-	more    bool            // the socket may have something that was not read, of which the Parker says nothing more
+	more    bool            // the socket may have something that was not read, of which the loop says nothing more
 	given   []*fd.FD        // nil: those of one message, which were lost
-	watch   *netpoll.Watch  // for the Parker; nil before the first time
+	awaited bool            // see await
 	watched <-chan struct{} // the context whose end interrupts
 	unwatch func() bool
 
@@ -134,17 +134,19 @@ func (b *bell) Interrupt() {
 
 // Sleep implements engine.Bell.
 func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
+	thread := b.sleeper.TakeThread()
 	if b.interrupted.Load() && b.interrupted.Swap(false) || b.down.Load() {
+		if thread {
+			b.sleeper.GiveThread()
+		}
 		return ctx.Err()
 	}
-	if !b.sleeper.TakeThread() {
+	if !thread {
 		return b.park(ctx)
 	}
 	var rung bool
 	var err error
-	if b.watch != nil {
-		_ = b.watch.Disarm()
-	}
+	_ = b.await(false)
 	if ctx.Done() == nil && !interruptible {
 		rung, err = b.read(0)
 	} else {
@@ -194,7 +196,7 @@ func (b *bell) wait(ctx context.Context) (rung bool, err error) {
 		}
 		b.event.Store(e)
 	}
-	b.watchContext(ctx)
+	b.watch(ctx)
 	if b.interrupted.Load() || b.down.Load() {
 		return true, ctx.Err()
 	}
@@ -214,8 +216,8 @@ func (b *bell) wait(ctx context.Context) (rung bool, err error) {
 	return readable || set, ctx.Err()
 }
 
-// watchContext has the end of ctx interrupt. The same context again costs nothing.
-func (b *bell) watchContext(ctx context.Context) {
+// watch has the end of ctx interrupt. The same context again costs nothing.
+func (b *bell) watch(ctx context.Context) {
 	done := ctx.Done()
 	if done == b.watched {
 		return
@@ -229,7 +231,24 @@ func (b *bell) watchContext(ctx context.Context) {
 	}
 }
 
-// park parks the goroutine until the Parker sees something on the socket, whose Watch stays armed.
+// await has the service loop unpark when something comes, and at once if something is there already, or has it no longer. It costs a
+// system call when that changes only.
+func (b *bell) await(on bool) error {
+	if b.awaited == on {
+		return nil
+	}
+	ev := netpoll.RDHup | netpoll.Edge
+	if on {
+		ev |= netpoll.In
+	}
+	if err := b.reg.Modify(ev); err != nil {
+		return err
+	}
+	b.awaited = on
+	return nil
+}
+
+// park parks the goroutine until the service loop sees something on the socket.
 func (b *bell) park(ctx context.Context) error {
 	if b.gone.Load() {
 		if rung, err := b.read(fd.DontWait); err != nil || rung {
@@ -237,7 +256,7 @@ func (b *bell) park(ctx context.Context) error {
 		}
 		return engine.ErrPeerGone
 	}
-	if err := b.arm(); err != nil { // reports what is there already
+	if err := b.await(true); err != nil {
 		return b.parkFailed(err)
 	}
 	done := ctx.Done()
@@ -260,21 +279,6 @@ func (b *bell) park(ctx context.Context) error {
 		}
 	}
 }
-
-func (b *bell) arm() (err error) {
-	if b.watch == nil {
-		if b.watch, err = b.eng.Watch(b.sock.Int(), (*parkedBell)(b)); err != nil {
-			return err
-		}
-	}
-	return b.watch.Arm()
-}
-
-// A parkedBell is a bell as the Parker sees it.
-type parkedBell bell
-
-// Wake implements netpoll.Waker.
-func (p *parkedBell) Wake() { (*bell)(p).unpark() }
 
 // parkFailed is about a registration that is closed, as it is after Close and with the loop.
 func (b *bell) parkFailed(err error) error {
@@ -384,9 +388,6 @@ func (b *bell) Close() error {
 	b.mu.Unlock()
 	if closed {
 		return nil
-	}
-	if b.watch != nil {
-		_ = b.watch.Close()
 	}
 	_ = b.reg.Close()
 	b.release()

@@ -35,8 +35,8 @@ func ours() (all []peer.Entry) {
 		entry := func(style string, newPeer func(oursBase) peer.Peer) peer.Entry {
 			return peer.Entry{
 				Name: "corechan " + style + w.name, Network: w.network, Ours: true, Procs: ourProcs,
-				Settings: "wait " + w.name + "; a ring of 256 KiB, of 8 MiB where messages are larger than 32 KiB; window as large; " +
-					"GOMAXPROCS 2, with many connections 1",
+				Settings: "wait " + w.name + "; a ring of 256 KiB, of 1 MiB and 8 MiB where as much is in flight; window as large; " +
+					"GOMAXPROCS 2, with many connections 1; a burst of messages is flushed",
 				New: func(c peer.Case) (peer.Peer, error) {
 					if w.wait == engine.Spin && (c.Kind == peer.Calls || c.Kind == peer.Crowd) {
 						return nil, peer.Cannot("to spin is for one goroutine on a core")
@@ -81,8 +81,11 @@ func (b *oursBase) LocksThread() bool { return b.c.Kind == peer.Trip || b.c.Kind
 
 func (b *oursBase) options() (*transports.Options, error) {
 	capacity := 256 << 10
-	if b.c.Size > 32<<10 {
+	switch waiting := b.c.Size * b.c.Inflight; { // in the ring at once
+	case waiting > 512<<10:
 		capacity = 8 << 20
+	case waiting > 64<<10:
+		capacity = 1 << 20
 	}
 	if b.engine == nil {
 		var err error
@@ -207,7 +210,7 @@ func (c *oursConn) Send(msg []byte) error {
 	return c.tx.Send(context.Background(), &c.out)
 }
 
-func (c *oursConn) Flush() error { return nil }
+func (c *oursConn) Flush() error { return c.session.Flush(context.Background()) }
 
 func (c *oursConn) Receive(buf []byte) ([]byte, error) {
 	c.in.Body = buf

@@ -63,7 +63,7 @@ func (c *rawConn) Send(msg []byte) error {
 	return slot.Commit(len(msg))
 }
 
-func (c *rawConn) Flush() error { return nil }
+func (c *rawConn) Flush() error { return c.session.Flush(context.Background()) }
 
 func (c *rawConn) Receive(buf []byte) ([]byte, error) {
 	lease, err := c.rx.Lease(context.Background())

@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -16,8 +15,8 @@ import (
 // A bell is the doorbell of a session over a stream: to ring is to write what was published, to sleep is to read.
 //
 // Who sleeps does so in one of two ways. A thread of its own blocks in the read: the fastest to wake, for the few that the
-// engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's Parker wakes it. The engine's service
-// loop watches every socket for the peer's end in any case.
+// engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's service loop watches the
+// socket, edge-triggered, until a thread does so again. That loop watches every socket for the peer's end in any case.
 type bell struct {
 	stream   Stream
 	passer   Passer         // nil if the stream passes no descriptors
@@ -44,7 +43,7 @@ type bell struct {
 	reading     atomic.Int32             // the thread that is blocked in the read itself; 0: none
 
 	// Used by the one who sleeps.
-	watch   *netpoll.Watch  // for the Parker; nil before the first time
+	awaited bool            // see await
 	watched <-chan struct{} // the context whose end interrupts
 	unwatch func() bool
 
@@ -108,12 +107,6 @@ func (w *watcher) Ready(ev netpoll.Events) bool {
 	return b.lingering()
 }
 
-// A parkedBell is a bell as the Parker sees it.
-type parkedBell bell
-
-// Wake implements netpoll.Waker.
-func (p *parkedBell) Wake() { (*bell)(p).unpark() }
-
 // want changes what the service loop watches the socket for.
 func (b *bell) want(more, less netpoll.Events) {
 	b.mu.Lock()
@@ -159,28 +152,22 @@ func (b *bell) nudge() {
 
 // Sleep implements engine.Bell.
 func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
+	thread := b.sleeper.TakeThread() // first, as others may run and send meanwhile
 	b.flush()
 	// Before interrupted, for whoever writes interrupts when there is space: see unblock and pump.
 	writing := b.out.blocked.Load() || b.out.pumping.Load()
-	if b.interrupted.Load() && b.interrupted.Swap(false) || b.down.Load() {
-		return ctx.Err()
-	}
-	if b.in.more || b.gone.Load() {
-		if frame, err := b.read(false); err != nil || frame {
-			return err
+	if over, err := b.awake(ctx); over {
+		if thread {
+			b.sleeper.GiveThread()
 		}
-		if b.over() {
-			return engine.ErrPeerGone
-		}
+		return err
 	}
-	if !b.sleeper.TakeThread() {
+	if !thread {
 		return b.park(ctx)
 	}
+	b.await(false)
 	var woken bool
 	var err error
-	if b.watch != nil {
-		_ = b.watch.Disarm()
-	}
 	if ctx.Done() == nil && !interruptible && !writing && len(b.in.inlet.Space()) != 0 {
 		woken, err = b.blockInRead()
 	} else {
@@ -191,6 +178,22 @@ func (b *bell) Sleep(ctx context.Context, interruptible bool) error {
 		return err
 	}
 	return b.park(ctx)
+}
+
+// awake reports whether there is nothing to sleep for, and what Sleep returns then.
+func (b *bell) awake(ctx context.Context) (bool, error) {
+	if b.interrupted.Load() && b.interrupted.Swap(false) || b.down.Load() {
+		return true, ctx.Err()
+	}
+	if b.in.more || b.gone.Load() {
+		if frame, err := b.read(false); err != nil || frame {
+			return true, err
+		}
+		if b.over() {
+			return true, engine.ErrPeerGone
+		}
+	}
+	return false, nil
 }
 
 // blockInRead blocks the thread in the read.
@@ -218,7 +221,7 @@ func (b *bell) wait(ctx context.Context) (woken bool, err error) {
 		}
 		b.event.Store(e)
 	}
-	b.watchContext(ctx)
+	b.watch(ctx)
 	blocked := b.out.blocked.Load()
 	if b.interrupted.Load() && b.interrupted.Swap(false) || b.down.Load() {
 		return true, ctx.Err()
@@ -249,8 +252,8 @@ func (b *bell) wait(ctx context.Context) (woken bool, err error) {
 	return readable || writable || set, ctx.Err()
 }
 
-// watchContext has the end of ctx interrupt. The same context again costs nothing.
-func (b *bell) watchContext(ctx context.Context) {
+// watch has the end of ctx interrupt. The same context again costs nothing.
+func (b *bell) watch(ctx context.Context) {
 	done := ctx.Done()
 	if done == b.watched {
 		return
@@ -264,14 +267,22 @@ func (b *bell) watchContext(ctx context.Context) {
 	}
 }
 
-// park parks the goroutine until the Parker sees something on the socket, whose Watch stays armed.
-func (b *bell) park(ctx context.Context) error {
-	if err := b.arm(); err != nil { // reports what is there already
-		if b.down.Load() {
-			return nil
-		}
-		return fmt.Errorf("wait for the peer: %w", err)
+// await has the service loop unpark when something comes, and at once if something is there already, or has it no longer. It costs a
+// system call when that changes only.
+func (b *bell) await(on bool) {
+	if b.awaited == on {
+		return
 	}
+	if b.awaited = on; on {
+		b.want(netpoll.In, 0)
+	} else {
+		b.want(0, netpoll.In)
+	}
+}
+
+// park parks the goroutine until the service loop sees something on the socket.
+func (b *bell) park(ctx context.Context) error {
+	b.await(true)
 	done := ctx.Done()
 	for {
 		if done == nil {
@@ -293,15 +304,6 @@ func (b *bell) park(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-func (b *bell) arm() (err error) {
-	if b.watch == nil {
-		if b.watch, err = b.eng.Watch(b.stream.Socket(), (*parkedBell)(b)); err != nil {
-			return err
-		}
-	}
-	return b.watch.Arm()
 }
 
 // Descriptor implements engine.Bell.

@@ -58,9 +58,6 @@ func (b *bell) Close() error {
 	if b.unwatch != nil {
 		b.unwatch()
 	}
-	if b.watch != nil {
-		_ = b.watch.Close()
-	}
 	if e := b.event.Load(); e != nil {
 		_ = e.Close()
 	}
