@@ -21,7 +21,13 @@ func sendMessage[T any](ctx context.Context, s *sendEnd, v *T) error {
 // sendPlain encodes m straight into the ring.
 func (s *sendEnd) sendPlain(ctx context.Context, m Message) error {
 	// Msgsize is an upper bound, so the slot may be larger than the message will be: what is not used is not sent.
-	b, err := s.reserve(ctx, min(m.Msgsize(), s.maxMessage))
+	size := m.Msgsize()
+	if size >= largeTail && s.tailed {
+		if h, ok := m.(headed); ok {
+			return s.sendHead(ctx, h, size)
+		}
+	}
+	b, err := s.reserve(ctx, min(size, s.maxMessage))
 	if err == errCameHome { //nolint:errorlint // never wrapped
 		return s.sendInto(ctx, &Cargo{}, m, nil, 0)
 	}
@@ -186,6 +192,10 @@ func (s *sendEnd) sendBytes(ctx context.Context, encoded []byte) error {
 	if err != nil {
 		return err
 	}
+	if len(encoded) >= largeTail && s.p.link.Gather != nil {
+		s.commitTail(len(encoded), encoded)
+		return nil
+	}
 	copy(b, encoded)
 	s.commit(len(encoded))
 	return nil
@@ -204,6 +214,14 @@ func receiveMessage[T any](ctx context.Context, r *recvEnd, v *T, m *Meta) error
 		return decodeDirect(r, payload, v)
 	}
 	if payload == nil {
+		if r.p.link != nil && r.p.link.PlaceBy != nil && !r.p.intercepted {
+			if t := placingFor(r, v); t != nil {
+				if m != nil {
+					m.Header = nil
+				}
+				return receivePlacing(ctx, r, v, m, t)
+			}
+		}
 		if payload, l, err = r.nextSlow(ctx, r); err != nil {
 			return err
 		}

@@ -45,6 +45,8 @@ type encoding struct {
 	plan  *carry.Plan
 	// check: generated methods make room for as many elements as the message announces, so it is looked through before.
 	check bool
+	// tail is (*T)(nil).TailMsg of a type that is Tailed, else nil.
+	tail any
 }
 
 // A Bounded message's UnmarshalMsg makes room only for as many elements as there are bytes left, and goes only as deep as
@@ -131,6 +133,9 @@ func encodingOf[T any]() (*encoding, error) {
 	}
 	if _, ok := any(v).(Bounded[T]); ok {
 		e.check = false
+	}
+	if m, ok := any(v).(Tailed[T]); ok && e.mode == byMethods {
+		e.tail = m.TailMsg
 	}
 	first, _ := encodings.LoadOrStore(encodingKey{t, ""}, e)
 	return first.(*encoding), nil
@@ -221,6 +226,7 @@ func useSender[T any](s *sendEnd) error {
 func (s *sendEnd) setEncoding(enc *encoding) {
 	s.enc, s.codec = enc, enc.codec
 	s.plain = enc.mode == byMethods && !s.once && s.pair == nil && s.into.Load() == nil && !s.p.intercepted
+	s.tailed = s.plain && enc.tail != nil && s.p.link.Gather != nil
 }
 
 // useReceiver is as useSender.

@@ -27,6 +27,16 @@ type Link struct {
 	// Flush, if set, writes what the link has held back, as far as that goes without waiting: for links that gather
 	// messages. Whoever has the tx token calls it when the ring is full.
 	Flush func()
+	// Gather, if set, publishes the record that was committed last, of which the bytes from at on, as many as tail has, are still
+	// tail's and not in the ring, and sends it from where it is, or copies what does not go that way: for links whose bytes go into a
+	// system call. record is what Producer.Unpublished returns. It does not keep tail. It may wait for some milliseconds. Whoever has
+	// the tx token calls it.
+	Gather func(record []byte, at int, tail []byte)
+	// PlaceBy, if set, has p asked where the last bytes of a large frame go once its beginning has come, until it is called with nil: what
+	// p returns is read into, and not the frame's place in the ring, also if the frame is whole then. Unplace copies them there, as many as
+	// have come, so that it is a frame as any other. Whoever has the rx token calls them. For links whose bytes come out of a system call.
+	PlaceBy func(p Placer)
+	Unplace func()
 	// Cork, if set, has the link hold back what is sent until it is called with false, within one turn of a loop.
 	Cork func(bool)
 	// Stamps says that both sides know what a stamped message is, and read one clock: that of this machine's kernel.
@@ -59,6 +69,13 @@ type Link struct {
 	PeerLimits Announced
 	// MaxRecord is the size of the largest frame that the producer's ring holds, in bytes.
 	MaxRecord int
+}
+
+// A Placer knows where a frame's bytes go.
+type Placer interface {
+	// Place returns the memory for the last bytes of a frame of so many, the beginning of which is there: all that are not there, at
+	// least. nil: they go into the ring.
+	Place(there []byte, length int) []byte
 }
 
 // Announced is what each side tells the other of its limits in the handshake.

@@ -77,6 +77,14 @@ func (p *port) await(ctx context.Context, c condition, want *recvEnd) (payload [
 // poll is the poller: it reads frames until c is met, one for want is there, ctx is done or the port fails. Called
 // with the rx token held, which it keeps.
 func (p *port) poll(ctx context.Context, c condition, want *recvEnd) (payload []byte, err error) {
+	if t, ok := c.(*placing); ok && want != nil {
+		return p.pollPlacing(ctx, t, want)
+	}
+	return p.pollFor(ctx, c, want)
+}
+
+// pollFor is poll.
+func (p *port) pollFor(ctx context.Context, c condition, want *recvEnd) (payload []byte, err error) {
 	for n := 1; ; n++ {
 		if n%64 == 0 { // other channels may keep this up for as long as they like
 			if err := ctx.Err(); err != nil {
@@ -137,6 +145,9 @@ func (p *port) next(ctx context.Context, want *recvEnd) ([]byte, error) {
 				return nil, p.broken(err)
 			}
 			return payload, nil
+		}
+		if p.placing != nil {
+			p.placing.not(frame)
 		}
 		if err := p.dispatch(unpackHeader(kind, channel, arg), frame); err != nil {
 			return nil, p.broken(err)

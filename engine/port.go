@@ -42,6 +42,8 @@ type port struct {
 	cons *ring.Consumer
 	rx   token
 	spin spinner
+	// placing is what the poller waits for, if the message's last bytes may go to where they belong; else nil. See place.go.
+	placing *placing
 	// pinned is the record that a lease holds, so that nothing is released; nil if none does.
 	pinned *byte
 	_      [64]byte
@@ -93,7 +95,7 @@ type port struct {
 
 	slow slowCounts
 
-	_ [768 - 712]byte // a multiple of 128: no other port on its lines; layout_test.go
+	_ [768 - 720]byte // a multiple of 128: no other port on its lines; layout_test.go
 }
 
 // The bits of port.attention.

@@ -113,12 +113,13 @@ func (r *recvEnd) next(ctx context.Context) (payload []byte, l letter, err error
 	return r.nextSlow(ctx, r)
 }
 
-// nextSlow is next where fast found nothing. c is the end itself, or for a forwarder the end as one that was given away.
+// nextSlow is next where fast found nothing. c is the end itself, or a placing of it; or for a forwarder the end as one that was given
+// away.
 func (r *recvEnd) nextSlow(ctx context.Context, c condition) (payload []byte, l letter, err error) {
 	p := r.p
-	_, user := c.(*recvEnd)
+	_, forwarder := c.(*givenEnd)
 	for {
-		if user && r.given.Load() {
+		if !forwarder && r.given.Load() {
 			r.wake() // it may have been the forwarder's
 			return nil, l, errGiven
 		}

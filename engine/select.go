@@ -393,6 +393,10 @@ func (p *port) nextFor(ctx context.Context, c condition, want *recvEnd) ([]byte,
 		if c.given.Load() {
 			want = nil // it is the forwarder's
 		}
+	case *placing:
+		if c.r.given.Load() {
+			want = nil
+		}
 	}
 	return p.next(ctx, want)
 }

@@ -25,12 +25,14 @@ type sendEnd struct {
 	enc        *encoding // nil where nobody encodes: a forwarder's
 	// plain: messages are encoded by methods and carry nothing, and nothing else needs to be looked at.
 	plain bool
-	once  bool        // the next message is the last
-	pair  *pair       // Pipe's
-	call  *recvEnd    // Call's: where the answer goes to
-	key   uint32      // by which messages refer to it
-	born  int64       // as recvEnd's
-	meet  *rendezvous // of an unbuffered channel
+	// tailed: plain, and a large message's last bytes are best sent from where they are.
+	tailed bool
+	once   bool        // the next message is the last
+	pair   *pair       // Pipe's
+	call   *recvEnd    // Call's: where the answer goes to
+	key    uint32      // by which messages refer to it
+	born   int64       // as recvEnd's
+	meet   *rendezvous // of an unbuffered channel
 	// into is where its messages go within this process, once one of the ends came home: see home.go.
 	into atomic.Pointer[recvEnd]
 	// from is what a forwarder sends on it. Constant.
@@ -261,6 +263,28 @@ func (s *sendEnd) commit(n int) {
 		size = p.commitStamped(n, kindData, uint64(s.id))
 	}
 	p.prod.Publish()
+	atomics.Set(&s.sent, s.sent+uint64(ring.Stride(size)))
+	atomics.Set(&s.messages, s.messages+1)
+	p.giveTx()
+}
+
+// commitTail is commit for a payload of n bytes of which the last are still in tail: where the link can, they are sent from there.
+func (s *sendEnd) commitTail(n int, tail []byte) {
+	p := s.p
+	size := HeaderSize + n
+	if p.stamps == stampsOff {
+		p.prod.CommitFrame(size, kindData, uint64(s.id))
+	} else {
+		size = p.commitStamped(n, kindData, uint64(s.id))
+	}
+	record := p.prod.Unpublished()
+	at := len(record) - ring.Stride(size) + size - len(tail)
+	if p.link.Gather != nil {
+		p.link.Gather(record, at, tail)
+	} else {
+		copy(record[at:], tail)
+		p.prod.Publish()
+	}
 	atomics.Set(&s.sent, s.sent+uint64(ring.Stride(size)))
 	atomics.Set(&s.messages, s.messages+1)
 	p.giveTx()

@@ -79,7 +79,8 @@ func (s Sender[T]) MaxMessage() int {
 }
 
 // Receive waits for the next message and decodes it into v, which must not be nil; nothing of v points into shared memory
-// afterwards. Fields that the message does not have keep their values.
+// afterwards. Fields that the message does not have keep their values. After an error, the bytes of a []byte that v holds may be others: part
+// of a large message, which the next Receive returns whole.
 //
 // The errors: the context's; io.EOF at a clean end; *ChannelError for an end with a reason; ErrMalformed for a message
 // that is not a T, after which the channel goes on; ErrPeerGone, ErrSessionClosed, *ProtocolError for the session's end, after

@@ -65,3 +65,14 @@ func noSuchSize(size int) error {
 }
 
 func prefixBytes(length int) int { return len(msgp.AppendBytesHeader(nil, uint32(length))) }
+
+// MarshalHead implements engine.Tailed.
+func (z *Message) MarshalHead(b []byte) (o, tail []byte, err error) {
+	o = append(b, 0x93)
+	o = msgp.AppendUint64(o, z.Seq)
+	o = msgp.AppendInt64(o, z.Sent)
+	return msgp.AppendBytesHeader(o, uint32(len(z.Pad))), z.Pad, nil
+}
+
+// TailMsg implements engine.Tailed.
+func (z *Message) TailMsg(v *Message) (key string, field *[]byte) { return "", &v.Pad }

@@ -125,6 +125,12 @@ func (p *Producer) Abort() { p.reserved = 0 }
 // Pending reports whether records are committed and not yet published.
 func (p *Producer) Pending() bool { return p.pos != p.published }
 
+// Unpublished returns the records that are committed and not published yet. It is for who fills a record after Commit.
+func (p *Producer) Unpublished() []byte {
+	off := p.published & p.mask
+	return p.records[off : off+p.pos-p.published]
+}
+
 // Publish shows the peer all committed records. It has release order only: a full fence must stand between it and
 // MustRing. Unlocking a mutex is one on amd64 and arm64, and so is any read-modify-write of sync/atomic.
 func (p *Producer) Publish() {

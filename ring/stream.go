@@ -24,6 +24,7 @@ type Inlet struct {
 
 	pos  uint64 // where the next record begins; all before it is published
 	part uint64 // bytes that are there of it
+	last uint64 // the size of the record before it
 
 	asleep  uint64 // this end's word for the consumer: see Producer
 	rangFor atomic.Uint64
@@ -64,6 +65,7 @@ func (in *Inlet) Add(n int) error {
 		}
 		pos += size
 		in.part -= size
+		in.last = size
 		if off+size >= s.capacity && in.part != 0 {
 			copy(s.records[pos&mask:], s.records[off+size:off+size+in.part])
 		}
@@ -77,6 +79,25 @@ func (in *Inlet) Add(n int) error {
 
 // Empty reports whether nothing is in the ring: all that was published is released, and no part of a record is there.
 func (in *Inlet) Empty() bool { return in.part == 0 && atomic.LoadUint64(in.s.head) == in.pos }
+
+// Begun returns the record of which a part is there, as much of it as is, and its length, padding not included; nothing if that is
+// not known yet, or if there is no room for all of it. What comes of it may be put somewhere else than into Space, in which its place
+// stays free, if its length and the bytes that Add has not seen are left alone.
+func (in *Inlet) Begun() (there []byte, length int) {
+	s := in.s
+	if in.part < lengthSize {
+		return nil, 0
+	}
+	off := in.pos & (s.capacity - 1)
+	n := uint64(binary.LittleEndian.Uint32(s.records[off:]))
+	if align(n) > s.capacity-(in.pos-atomic.LoadUint64(s.head)) {
+		return nil, 0
+	}
+	return s.records[off : off+in.part : off+align(n)], int(n)
+}
+
+// Last returns how much of the ring the last record that was published takes.
+func (in *Inlet) Last() int { return int(in.last) }
 
 // Part reports whether a part of a record is there.
 func (in *Inlet) Part() bool { return in.part != 0 }

@@ -33,7 +33,19 @@ func TestRecordsTravelAsAStream(t *testing.T) {
 		var wire []byte
 		sent, got := 0, 0
 		for got < 3000 {
-			switch rnd.IntN(4) {
+			switch rnd.IntN(5) {
+			case 4: // what is under way of a record comes somewhere else, and into its place only in the end
+				there, length := inlet.Begun()
+				n := min(length-len(there), len(wire))
+				if n <= 0 {
+					continue
+				}
+				elsewhere := bytes.Clone(wire[:n])
+				wire = wire[n:]
+				if err := inlet.Add(n); err != nil {
+					t.Fatal(err)
+				}
+				copy(there[len(there):length], elsewhere)
 			case 0:
 				n := 16 + rnd.IntN(200)
 				if rnd.IntN(20) == 0 {
@@ -275,4 +287,43 @@ func FuzzInlet(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestARecordHasBegunOnceItsLengthIsThere(t *testing.T) {
+	s := private(t, 4096)
+	in, cons := ring.NewInlet(s, 16), ring.NewConsumer(s, s)
+	if there, length := in.Begun(); there != nil || length != 0 {
+		t.Errorf("%d bytes of %d, before anything came", len(there), length)
+	}
+	add := func(n int) {
+		t.Helper()
+		if err := in.Add(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	binary.LittleEndian.PutUint32(in.Space(), 3000)
+	add(3)
+	if there, _ := in.Begun(); there != nil {
+		t.Error("with three bytes, its length is not known")
+	}
+	add(2000)
+	if there, length := in.Begun(); len(there) != 2003 || length != 3000 {
+		t.Errorf("%d bytes of %d, want 2003 of 3000", len(there), length)
+	}
+	add(997)
+	if there, _ := in.Begun(); there != nil || in.Last() != 3000 {
+		t.Errorf("the record is whole; the last has %d bytes", in.Last())
+	}
+	binary.LittleEndian.PutUint32(in.Space(), 2000)
+	add(50)
+	if there, _ := in.Begun(); there != nil {
+		t.Error("there is no room for all of a record while the one before is not released")
+	}
+	if _, err := cons.Next(); err != nil {
+		t.Fatal(err)
+	}
+	cons.Release()
+	if there, length := in.Begun(); len(there) != 50 || length != 2000 {
+		t.Errorf("%d bytes of %d, want 50 of 2000", len(there), length)
+	}
 }

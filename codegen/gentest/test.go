@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/tinylib/msgp/msgp"
@@ -64,6 +65,17 @@ func RoundTrip[T any](t *testing.T) {
 			}
 		}
 		check(b, "what was encoded")
+		if m, ok := any(in).(engine.Tailed[T]); ok {
+			head, tail, err := m.MarshalHead(nil)
+			if err != nil {
+				t.Fatalf("seed %d: encode the head: %v", seed, err)
+			}
+			*out = *new(T)
+			check(slices.Concat(head, tail), "a head and its tail")
+			if _, field := m.TailMsg(in); !bytes.Equal(*field, tail) {
+				t.Errorf("seed %d: TailMsg returns a field of %d bytes, the tail has %d", seed, len(*field), len(tail))
+			}
+		}
 		if more := withUnknown(b); more != nil && reflect.TypeFor[T]().Kind() == reflect.Struct {
 			*out = *new(T)
 			check(more, "with a field that is not known")

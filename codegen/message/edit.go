@@ -26,10 +26,9 @@ type editor struct {
 // edited returns the code as it is to be.
 func (w *world) edited(code []byte) ([]byte, error) {
 	const clause = "package p\n\n"
-	e := &editor{w: w, code: append([]byte(clause), code...), fset: token.NewFileSet()}
-	f, err := parser.ParseFile(e.fset, "", e.code, parser.ParseComments|parser.SkipObjectResolution)
+	e, f, err := w.parsed(append([]byte(clause), code...))
 	if err != nil {
-		return nil, fmt.Errorf("msgp's code does not parse: %w\n%s", err, code)
+		return nil, err
 	}
 	for _, d := range f.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok {
@@ -42,6 +41,16 @@ func (w *world) edited(code []byte) ([]byte, error) {
 		out = slices.Concat(out[:c.from], []byte(c.text), out[c.to:])
 	}
 	return bytes.TrimPrefix(out, []byte(clause)), nil
+}
+
+// parsed returns an editor of a file.
+func (w *world) parsed(code []byte) (*editor, *ast.File, error) {
+	e := &editor{w: w, code: code, fset: token.NewFileSet()}
+	f, err := parser.ParseFile(e.fset, "", e.code, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return nil, nil, fmt.Errorf("msgp's code does not parse: %w\n%s", err, code)
+	}
+	return e, f, nil
 }
 
 func (e *editor) at(p token.Pos) int { return e.fset.Position(p).Offset }

@@ -15,7 +15,7 @@ type Generator struct{}
 func (Generator) Name() string { return "messages" }
 
 // locals are the names that variables have in the code.
-var locals = []string{"z", "b", "o", "s", "c", "v", "x", "y", "e", "err", "bts", "field", "depth"}
+var locals = []string{"z", "b", "o", "tail", "key", "s", "c", "v", "x", "y", "e", "err", "bts", "field", "depth"}
 
 // Generate implements codegen.Generator.
 func (Generator) Generate(p *source.Package, out *codegen.Output) source.Problems {
@@ -59,6 +59,9 @@ func (w *world) print(views []*view) error {
 		return err
 	}
 	if _, err := w.out.Code.Write(code); err != nil {
+		return err
+	}
+	if err := w.tails(code); err != nil {
 		return err
 	}
 	for _, k := range w.order {

@@ -52,6 +52,20 @@ func (z *Packet) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	return
 }
 
+// MarshalHead is MarshalMsg without the bytes of Body, which come last: it is of engine.Tailed.
+func (z *Packet) MarshalHead(b []byte) (o, tail []byte, err error) {
+	o = b
+	// map header, size 1
+	// string "Body"
+	o = append(o, 0x81, 0xa4, 0x42, 0x6f, 0x64, 0x79)
+	o = msgp.AppendBytesHeader(o, uint32(len(z.Body)))
+	tail = z.Body
+	return
+}
+
+// TailMsg returns what comes last: it is of engine.Tailed.
+func (z *Packet) TailMsg(v *Packet) (key string, field *[]byte) { return "Body", &v.Body }
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Packet) Msgsize() (s int) {
 	s += 11 + len(z.Body)

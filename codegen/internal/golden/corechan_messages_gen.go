@@ -4531,6 +4531,42 @@ func (z *Order) UnmarshalMsg(bts []byte) (o []byte, err error) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *Packed) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendInt(o, z.Number)
+	o = msgp.AppendBytes(o, z.Body)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Packed) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 2 {
+		err = msgp.ArrayError{Wanted: 2, Got: zb0001}
+		return
+	}
+	z.Number, bts, err = msgp.ReadIntBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Number")
+		return
+	}
+	z.Body, bts, err = msgp.ReadBytesBytes(bts, z.Body)
+	if err != nil {
+		err = msgp.WrapError(err, "Body")
+		return
+	}
+	o = bts
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *Page[T, P]) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// map header, size 9
@@ -4897,6 +4933,135 @@ func (z *Pages) UnmarshalMsg(bts []byte) (o []byte, err error) {
 					err = msgp.WrapError(err, "Pages", za0001)
 					return
 				}
+			}
+		default:
+			bts, err = msgp.Skip(bts)
+			if err != nil {
+				err = msgp.WrapError(err)
+				return
+			}
+		}
+	}
+	o = bts
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *Parcel) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 3
+	// string "from"
+	o = append(o, 0x83, 0xa4, 0x66, 0x72, 0x6f, 0x6d)
+	// map header, size 2
+	// string "X"
+	o = append(o, 0x82, 0xa1, 0x58)
+	o = msgp.AppendInt(o, z.From.X)
+	// string "Y"
+	o = append(o, 0xa1, 0x59)
+	o = msgp.AppendString(o, z.From.Y)
+	// string "tags"
+	o = append(o, 0xa4, 0x74, 0x61, 0x67, 0x73)
+	o = msgp.AppendMapHeader(o, uint32(len(z.Tags)))
+	for za0001, za0002 := range z.Tags {
+		o = msgp.AppendString(o, za0001)
+		o = msgp.AppendInt(o, za0002)
+	}
+	// string "body"
+	o = append(o, 0xa4, 0x62, 0x6f, 0x64, 0x79)
+	o = msgp.AppendBytes(o, z.Body)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *Parcel) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var field []byte
+	_ = field
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadMapHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	for zb0001 > 0 {
+		zb0001--
+		field, bts, err = msgp.ReadMapKeyZC(bts)
+		if err != nil {
+			err = msgp.WrapError(err)
+			return
+		}
+		switch msgp.UnsafeString(field) {
+		case "from":
+			var zb0002 uint32
+			zb0002, bts, err = msgp.ReadMapHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "From")
+				return
+			}
+			for zb0002 > 0 {
+				zb0002--
+				field, bts, err = msgp.ReadMapKeyZC(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "From")
+					return
+				}
+				switch msgp.UnsafeString(field) {
+				case "X":
+					z.From.X, bts, err = msgp.ReadIntBytes(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "From", "X")
+						return
+					}
+				case "Y":
+					z.From.Y, bts, err = msgp.ReadStringBytes(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "From", "Y")
+						return
+					}
+				default:
+					bts, err = msgp.Skip(bts)
+					if err != nil {
+						err = msgp.WrapError(err, "From")
+						return
+					}
+				}
+			}
+		case "tags":
+			var zb0003 uint32
+			zb0003, bts, err = msgp.ReadMapHeaderBytes(bts)
+			if err != nil {
+				err = msgp.WrapError(err, "Tags")
+				return
+			}
+			if 2*uint64(zb0003) > uint64(len(bts)) {
+				err = msgp.WrapError(msgp.ErrShortBytes)
+				return
+			}
+			if z.Tags == nil {
+				z.Tags = make(map[string]int, zb0003)
+			} else if len(z.Tags) > 0 {
+				clear(z.Tags)
+			}
+			for zb0003 > 0 {
+				var za0002 int
+				zb0003--
+				var za0001 string
+				za0001, bts, err = msgp.ReadStringBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Tags")
+					return
+				}
+				za0002, bts, err = msgp.ReadIntBytes(bts)
+				if err != nil {
+					err = msgp.WrapError(err, "Tags", za0001)
+					return
+				}
+				z.Tags[za0001] = za0002
+			}
+		case "body":
+			z.Body, bts, err = msgp.ReadBytesBytes(bts, z.Body)
+			if err != nil {
+				err = msgp.WrapError(err, "Body")
+				return
 			}
 		default:
 			bts, err = msgp.Skip(bts)
@@ -7545,6 +7710,50 @@ func (z *viewedViewWords) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	return
 }
 
+// MarshalHead is MarshalMsg without the bytes of Body, which come last: it is of engine.Tailed.
+func (z *Packed) MarshalHead(b []byte) (o, tail []byte, err error) {
+	o = b
+	// array header, size 2
+	o = append(o, 0x92)
+	o = msgp.AppendInt(o, z.Number)
+	o = msgp.AppendBytesHeader(o, uint32(len(z.Body)))
+	tail = z.Body
+	return
+}
+
+// TailMsg returns what comes last: it is of engine.Tailed.
+func (z *Packed) TailMsg(v *Packed) (key string, field *[]byte) { return "", &v.Body }
+
+// MarshalHead is MarshalMsg without the bytes of Body, which come last: it is of engine.Tailed.
+func (z *Parcel) MarshalHead(b []byte) (o, tail []byte, err error) {
+	o = b
+	// map header, size 3
+	// string "from"
+	o = append(o, 0x83, 0xa4, 0x66, 0x72, 0x6f, 0x6d)
+	// map header, size 2
+	// string "X"
+	o = append(o, 0x82, 0xa1, 0x58)
+	o = msgp.AppendInt(o, z.From.X)
+	// string "Y"
+	o = append(o, 0xa1, 0x59)
+	o = msgp.AppendString(o, z.From.Y)
+	// string "tags"
+	o = append(o, 0xa4, 0x74, 0x61, 0x67, 0x73)
+	o = msgp.AppendMapHeader(o, uint32(len(z.Tags)))
+	for za0001, za0002 := range z.Tags {
+		o = msgp.AppendString(o, za0001)
+		o = msgp.AppendInt(o, za0002)
+	}
+	// string "body"
+	o = append(o, 0xa4, 0x62, 0x6f, 0x64, 0x79)
+	o = msgp.AppendBytesHeader(o, uint32(len(z.Body)))
+	tail = z.Body
+	return
+}
+
+// TailMsg returns what comes last: it is of engine.Tailed.
+func (z *Parcel) TailMsg(v *Parcel) (key string, field *[]byte) { return "body", &v.Body }
+
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Base) Msgsize() (s int) {
 	s += 19 + len(z.Y)
@@ -8078,6 +8287,15 @@ func (z *Order) Carry(c *engine.Cargo) error {
 // BoundedMsg says that this is an engine.Bounded.
 func (z *Order) BoundedMsg(*Order) {}
 
+// Msgsize returns the most that MarshalMsg appends, in bytes.
+func (z *Packed) Msgsize() (s int) {
+	s += 15 + len(z.Body)
+	return s
+}
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Packed) BoundedMsg(*Packed) {}
+
 // Msgsize returns the most that MarshalMsg appends, in bytes; it is an estimate where there are values that do not say how much they need.
 func (z *Page[T, P]) Msgsize() (s int) {
 	s += 83 + P(&z.One).Msgsize() + z.Level.Msgsize()
@@ -8115,6 +8333,18 @@ func (z *Pages) Msgsize() (s int) {
 
 // BoundedMsg says that this is an engine.Bounded.
 func (z *Pages) BoundedMsg(*Pages) {}
+
+// Msgsize returns the most that MarshalMsg appends, in bytes.
+func (z *Parcel) Msgsize() (s int) {
+	s += 26 + z.From.Msgsize() + len(z.Body)
+	for k1 := range z.Tags {
+		s += 14 + len(k1)
+	}
+	return s
+}
+
+// BoundedMsg says that this is an engine.Bounded.
+func (z *Parcel) BoundedMsg(*Parcel) {}
 
 // Msgsize returns the most that MarshalMsg appends, in bytes.
 func (z *Point2) Msgsize() (s int) {

@@ -213,3 +213,15 @@ func TestAPayloadOfAnotherTypeIsNamed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestMessagesThatEndWithBytesAreTailed(t *testing.T) {
+	if _, ok := any(new(Parcel)).(engine.Tailed[Parcel]); !ok {
+		t.Error("Parcel, a map, is not")
+	}
+	if _, ok := any(new(Packed)).(engine.Tailed[Packed]); !ok {
+		t.Error("Packed, a tuple, is not")
+	}
+	if _, ok := any(new(Optional)).(engine.Tailed[Optional]); ok {
+		t.Error("Optional is, which ends with another field")
+	}
+}

@@ -92,3 +92,20 @@ type New struct {
 	Added map[string]Level `msg:"added"`
 	More  string           `msg:"more"`
 }
+
+// Parcel is a message whose last field's bytes are sent from where they are.
+//
+//corechan:message
+type Parcel struct {
+	From Base           `msg:"from"`
+	Tags map[string]int `msg:"tags"`
+	Body []byte         `msg:"body"`
+}
+
+// Packed is one that is a tuple.
+//
+//corechan:message tuple
+type Packed struct {
+	Number int
+	Body   []byte
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/corechan/corechan/engine"
 	"github.com/corechan/corechan/fd"
 	"github.com/corechan/corechan/netpoll"
+	"github.com/corechan/corechan/ring"
 )
 
 // A bell is the doorbell of a session over a stream: to ring is to write what was published, to sleep is to read.
@@ -17,17 +18,19 @@ import (
 // engine allows at a time, and for patience at most. Else the goroutine parks, and the engine's service loop watches the
 // socket, edge-triggered, until a thread does so again. That loop watches every socket for the peer's end in any case.
 type bell struct {
-	stream  Stream
-	passer  Passer // nil if the stream passes no descriptors
-	eng     *engine.Engine
-	loop    *netpoll.Loop // the service loop
-	reg     *netpoll.Registration
-	release func() // of the service loop
-	label   string
-	in      inbound
-	out     outbound
-	parked  chan struct{}
-	sleeper engine.Sleeper
+	stream   Stream
+	passer   Passer         // nil if the stream passes no descriptors
+	gatherer Gatherer       // nil if the stream does not gather
+	producer *ring.Producer // the session's; of who has its tx token
+	eng      *engine.Engine
+	loop     *netpoll.Loop // the service loop
+	reg      *netpoll.Registration
+	release  func() // of the service loop
+	label    string
+	in       inbound
+	out      outbound
+	parked   chan struct{}
+	sleeper  engine.Sleeper
 
 	session     atomic.Pointer[engine.Session]
 	interrupted atomic.Bool

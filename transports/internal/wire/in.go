@@ -18,6 +18,9 @@ type inbound struct {
 	over  bool   // nothing more comes
 	err   error  // what ends the session
 
+	placer engine.Placer // of who polls; nil: everything goes into the ring
+	placed placed
+
 	// mu is held while something is read into the ring, so that nobody trims it: see trim.go. Who has bell.mu takes it by try only.
 	mu            sync.Mutex
 	seen, trimmed uint64 // total, at the last two
@@ -30,7 +33,8 @@ func (b *bell) read(wait bool) (frame bool, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for in.err == nil && !in.over {
-		space := in.inlet.Space()
+		in.place()
+		space, elsewhere := in.space()
 		if len(space) == 0 { // a lease holds the ring
 			in.more = true // who knows: the peer may be gone, and what it has sent before still be there
 			return false, nil
@@ -52,6 +56,9 @@ func (b *bell) read(wait bool) (frame bool, err error) {
 		b.used()
 		b.out.row.Store(0)
 		before := in.inlet.Published()
+		if elsewhere {
+			in.placed.got += n
+		}
 		if err := in.inlet.Add(n); err != nil {
 			in.err = &engine.ProtocolError{What: "frame", Err: err}
 			break
@@ -60,6 +67,7 @@ func (b *bell) read(wait bool) (frame bool, err error) {
 			return true, nil
 		}
 		if !in.more {
+			in.place()        // what has come is copied meanwhile
 			return false, nil // the rest of the frame is under way
 		}
 		wait = false

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"time"
 
 	"github.com/corechan/corechan/engine"
@@ -31,6 +32,10 @@ func NewSession(s Stream, o *Options) (*engine.Session, error) {
 	l := o.Link
 	l.Producer, l.Consumer = ring.NewProducer(b.out.seg, b.out.seg), ring.NewConsumer(b.in.seg, b.in.seg)
 	l.Bell, l.Fill, l.Over, l.Flush, l.Cork = b, b.fill, b.over, b.flush, b.cork
+	l.PlaceBy, l.Unplace = b.placeBy, b.unplace
+	if b.producer = l.Producer; b.gatherer != nil {
+		l.Gather = b.gather
+	}
 	l.MaxRecord, l.Window = b.out.seg.MaxRecord(), o.Engine.WindowFor(o.Ring.Capacity)
 	_, l.Descriptors = s.(Passer)
 	l.Close = b.in.seg.Close
@@ -50,6 +55,7 @@ func newBell(s Stream, o *Options) (b *bell, err error) {
 	}
 	b = &bell{stream: s, eng: o.Engine, loop: loop, release: release, label: o.Label, parked: make(chan struct{}, 1), sleeper: o.Engine.NewSleeper()}
 	b.passer, _ = s.(Passer)
+	b.gatherer, _ = s.(Gatherer)
 	undo := func() {
 		release()
 		if b.in.seg != nil {
@@ -59,7 +65,7 @@ func newBell(s Stream, o *Options) (b *bell, err error) {
 			_ = b.out.seg.Close()
 		}
 	}
-	if err := fd.SetReceiveTimeout(s.Socket(), patience); err != nil {
+	if err := errors.Join(fd.SetReceiveTimeout(s.Socket(), patience), fd.SetSendTimeout(s.Socket(), stall)); err != nil {
 		undo()
 		return nil, err
 	}

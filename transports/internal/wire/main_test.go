@@ -141,3 +141,11 @@ func numbered(buf engine.Raw, sender, n uint64, size int) engine.Raw {
 	}
 	return buf
 }
+
+// narrowed has a socket hold a small part of a large message.
+func narrowed(list ...*fd.FD) {
+	for _, f := range list {
+		_ = unix.SetsockoptInt(f.Int(), unix.SOL_SOCKET, unix.SO_SNDBUF, 16<<10)
+		_ = unix.SetsockoptInt(f.Int(), unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<10)
+	}
+}

@@ -27,6 +27,7 @@ type outbound struct {
 	later   atomic.Bool // a timer will pump
 
 	fence atomic.Uint32
+	parts [3][]byte // for Gather; of who has pumping
 
 	quiet, trimmed uint64 // how much was published when that was looked at, and when the ring was trimmed, last; see trim.go
 

@@ -29,6 +29,11 @@ func (s Plain) Read(p []byte, wait bool) (int, error) {
 // Write implements Stream.
 func (s Plain) Write(p []byte) (int, error) { return fd.SendBytes(s.FD.Int(), p) }
 
+// Gather implements Gatherer.
+func (s Plain) Gather(parts *[3][]byte, wait bool) (int, error) {
+	return fd.SendParts(s.FD.Int(), parts, wait)
+}
+
 // Flush implements Stream: nothing is kept.
 func (s Plain) Flush() error { return nil }
 
@@ -94,6 +99,16 @@ func (s *Passing) Write(p []byte) (n int, err error) {
 	} else {
 		n, err = s.writeWith(p)
 	}
+	s.written += uint64(n)
+	return n, err
+}
+
+// Gather implements Gatherer: not while descriptors wait, which are sent by Write.
+func (s *Passing) Gather(parts *[3][]byte, wait bool) (int, error) {
+	if s.next.Load() != 0 {
+		return 0, ErrAgain
+	}
+	n, err := s.Plain.Gather(parts, wait)
 	s.written += uint64(n)
 	return n, err
 }
