@@ -100,7 +100,7 @@ func (c *Config) withDefaults() (Config, error) {
 		return cfg, opError("configure", -1, fmt.Errorf("SpinFor is %v, must not be negative; Wait: Block does not spin", cfg.SpinFor))
 	}
 	if cfg.Unlocked && cfg.Pinned {
-		return cfg, opError("configure", -1, errors.New("Unlocked and Pinned: a goroutine has no core"))
+		return cfg, opError("configure", -1, errors.New("both Unlocked and Pinned: a goroutine has no core"))
 	}
 	if cfg.Wait < Hybrid || cfg.Wait > Block {
 		return cfg, opError("configure", -1, fmt.Errorf("Wait is %d, must be Hybrid, Spin or Block", int(cfg.Wait)))

@@ -32,10 +32,9 @@ type Consumer struct {
 	released uint64 // what the peer knows to be free
 	asleep   uint64 // own sleep word's value
 	read     uint64 // records, for who counts them
+	origin   uint64 // as the producer's
 
-	rangFor atomic.Uint64
-
-	_ [128 - 120]byte // whole lines: in one process the other end's Consumer is the next object on the heap
+	rangFor atomic.Uint64 // the end of whole lines: in one process the other end's Consumer is the next object on the heap
 }
 
 // NewConsumer returns the consuming end of the queue that runs from the owner of peer to own. A queue has one
@@ -71,7 +70,7 @@ func (c *Consumer) Peek() ([]byte, error) {
 		seen = tail
 		c.seen = tail
 	}
-	off := c.pos & c.mask
+	off := (c.pos - c.origin) & c.mask
 	n := uint64(binary.LittleEndian.Uint32(c.records[off:]))
 	size := align(n)
 	if n < lengthSize || size > seen-c.pos {
@@ -134,7 +133,7 @@ func (c *Consumer) Ready() bool {
 		return true
 	}
 	if !atomics.Race && c.capacity != 0 {
-		off := c.pos & c.mask
+		off := (c.pos - c.origin) & c.mask
 		atomics.Touch(&c.records[off])
 		atomics.Touch(&c.records[off+cacheLine])
 	}

@@ -17,13 +17,12 @@ import (
 // A reservation that is not committed costs nothing: Abort, or the next Reserve, forgets it.
 type Producer struct {
 	// Constant.
-	records  []byte
-	mask     uint64
-	capacity uint64
-	tail     *uint64 // own
-	sleep    *uint64 // own: tailSleep
-	head     *uint64 // peer's
-	peer     *uint64 // peer's headSleep
+	records []byte
+	mask    uint64  // the capacity less 1
+	tail    *uint64 // own
+	sleep   *uint64 // own: tailSleep
+	head    *uint64 // peer's
+	peer    *uint64 // peer's headSleep
 
 	// Private to whoever uses the producer.
 	pos       uint64 // where the next record begins
@@ -32,6 +31,7 @@ type Producer struct {
 	reserved  uint64 // size of the open reservation, 0: none
 	asleep    uint64 // own sleep word's value
 	committed uint64 // records, for who counts them
+	origin    uint64 // the position at the ring's start; 0 but after Rewind
 
 	// rangFor is the peer's sleep word for which the bell was rung last.
 	rangFor atomic.Uint64
@@ -41,7 +41,7 @@ type Producer struct {
 // producer in its life.
 func NewProducer(own, peer *Segment) *Producer {
 	return &Producer{
-		records: own.records, mask: own.capacity - 1, capacity: own.capacity, limit: own.capacity,
+		records: own.records, mask: own.capacity - 1, limit: own.capacity,
 		tail: own.tail, sleep: own.tailSleep, head: peer.head, peer: peer.headSleep,
 	}
 }
@@ -57,22 +57,22 @@ func (p *Producer) Reserve(n int) ([]byte, error) {
 		}
 	}
 	p.reserved = uint64(n)
-	off := p.pos & p.mask
+	off := (p.pos - p.origin) & p.mask
 	return p.records[off : off+uint64(n) : off+need], nil
 }
 
 // refresh reads the peer's head and finds out whether need bytes are free now.
 func (p *Producer) refresh(need uint64) error {
 	p.reserved = 0
-	if need > p.capacity || need < lengthSize {
+	if need > p.size() || need < lengthSize {
 		return ErrTooLarge
 	}
 	head := atomic.LoadUint64(p.head)
-	old := p.limit - p.capacity
+	old := p.limit - p.size()
 	if head-old > p.published-old || head%Align != 0 {
 		return &CorruptError{Word: "head", Value: head, Low: old, High: p.published, Cause: ErrPosition}
 	}
-	p.limit = head + p.capacity
+	p.limit = head + p.size()
 	if p.limit-p.pos < need {
 		return ErrFull
 	}
@@ -88,7 +88,7 @@ func (p *Producer) Commit(n int) {
 	if n < lengthSize || uint64(n) > p.reserved {
 		panic("ring: Commit of more bytes than reserved, or fewer than 4")
 	}
-	off := p.pos & p.mask
+	off := (p.pos - p.origin) & p.mask
 	binary.LittleEndian.PutUint32(p.records[off:], uint32(n))
 	p.pos += align(uint64(n))
 	p.reserved = 0
@@ -101,7 +101,7 @@ func (p *Producer) CommitFrame(n int, word4 uint32, word8 uint64) {
 	if n < 16 || uint64(n) > p.reserved {
 		panic("ring: CommitFrame of more bytes than reserved, or fewer than 16")
 	}
-	b := p.records[p.pos&p.mask:]
+	b := p.records[(p.pos-p.origin)&p.mask:]
 	_ = b[15]
 	binary.LittleEndian.PutUint64(b, uint64(uint32(n))|uint64(word4)<<32)
 	binary.LittleEndian.PutUint64(b[8:], word8)
@@ -115,7 +115,7 @@ func (p *Producer) SetWord16(w uint64) {
 	if p.reserved < 24 {
 		panic("ring: SetWord16 of less than 24 bytes that are reserved")
 	}
-	off := p.pos & p.mask
+	off := (p.pos - p.origin) & p.mask
 	binary.LittleEndian.PutUint64(p.records[off+16:], w)
 }
 
@@ -127,7 +127,7 @@ func (p *Producer) Pending() bool { return p.pos != p.published }
 
 // Unpublished returns the records that are committed and not published yet. It is for who fills a record after Commit.
 func (p *Producer) Unpublished() []byte {
-	off := p.published & p.mask
+	off := (p.published - p.origin) & p.mask
 	return p.records[off : off+p.pos-p.published]
 }
 
@@ -177,7 +177,7 @@ func (p *Producer) Disarm() {
 
 // HeadSeen returns the peer's head as Reserve last saw it; Head reads it now, and may be called by any goroutine. Who
 // waits for space waits until they differ.
-func (p *Producer) HeadSeen() uint64 { return p.limit - p.capacity }
+func (p *Producer) HeadSeen() uint64 { return p.limit - p.size() }
 
 // Head returns the peer's head as it is now, unchecked.
 func (p *Producer) Head() uint64 { return atomic.LoadUint64(p.head) }
@@ -191,5 +191,10 @@ func (p *Producer) Published() uint64 { return p.published }
 // Records returns how many records were ever committed. It may be called by any goroutine.
 func (p *Producer) Records() uint64 { return atomic.LoadUint64(&p.committed) }
 
+// Offset returns how far from the ring's start the next record begins.
+func (p *Producer) Offset() int { return int((p.pos - p.origin) & p.mask) }
+
 // Capacity returns the size of the ring that is written, in bytes.
-func (p *Producer) Capacity() int { return int(p.capacity) }
+func (p *Producer) Capacity() int { return int(p.size()) }
+
+func (p *Producer) size() uint64 { return p.mask + 1 }

@@ -27,8 +27,25 @@ type Inlet struct {
 	last uint64 // the size of the record before it
 
 	asleep  uint64 // this end's word for the consumer: see Producer
+	origin  uint64 // as the Producer's
 	rangFor atomic.Uint64
 }
+
+func (in *Inlet) offset(pos uint64) uint64 { return (pos - in.origin) & (in.s.capacity - 1) }
+
+// Rewind has the next record begin at the ring's start, if nothing is in the ring, and reports whether that is so: memory that was used just
+// now is faster than what comes next, and a ring that is hardly ever more than a little full takes no more than that. The caller
+// must be the one who uses c, the other end.
+func (in *Inlet) Rewind(c *Consumer) bool {
+	if !in.Empty() || c.pos != in.pos {
+		return false
+	}
+	in.origin, c.origin = in.pos, in.pos
+	return true
+}
+
+// Offset returns how far from the ring's start the next byte goes.
+func (in *Inlet) Offset() int { return int(in.offset(in.pos) + in.part) }
 
 // NewInlet returns the producing end of the queue in s, whose other end is NewConsumer(s, s). Records of fewer than
 // least bytes are refused.
@@ -40,7 +57,7 @@ func NewInlet(s *Segment, least int) *Inlet {
 func (in *Inlet) Space() []byte {
 	s := in.s
 	free := s.capacity - (in.pos + in.part - atomic.LoadUint64(s.head))
-	from := in.pos&(s.capacity-1) + in.part
+	from := in.offset(in.pos) + in.part
 	return s.records[from:min(from+free, uint64(len(s.records)))]
 }
 
@@ -48,12 +65,11 @@ func (in *Inlet) Space() []byte {
 // a length that no record can have; those before it are published then, and nothing more can be added.
 func (in *Inlet) Add(n int) error {
 	s := in.s
-	mask := s.capacity - 1
 	in.part += uint64(n)
 	pos := in.pos
 	var err error
 	for in.part >= lengthSize {
-		off := pos & mask
+		off := in.offset(pos)
 		length := uint64(binary.LittleEndian.Uint32(s.records[off:]))
 		size := align(length)
 		if length < in.least || size > s.capacity {
@@ -67,7 +83,7 @@ func (in *Inlet) Add(n int) error {
 		in.part -= size
 		in.last = size
 		if off+size >= s.capacity && in.part != 0 {
-			copy(s.records[pos&mask:], s.records[off+size:off+size+in.part])
+			copy(s.records[in.offset(pos):], s.records[off+size:off+size+in.part])
 		}
 	}
 	if pos != in.pos {
@@ -88,7 +104,7 @@ func (in *Inlet) Begun() (there []byte, length int) {
 	if in.part < lengthSize {
 		return nil, 0
 	}
-	off := in.pos & (s.capacity - 1)
+	off := in.offset(in.pos)
 	n := uint64(binary.LittleEndian.Uint32(s.records[off:]))
 	if align(n) > s.capacity-(in.pos-atomic.LoadUint64(s.head)) {
 		return nil, 0
@@ -148,7 +164,20 @@ type Outlet struct {
 	end  uint64 // a record begins where the last Bytes ended
 
 	asleep  uint64 // the producer's word for this end: see Consumer
+	origin  uint64 // as the Producer's
 	rangFor atomic.Uint64
+}
+
+func (o *Outlet) offset(pos uint64) uint64 { return (pos - o.origin) & (o.s.capacity - 1) }
+
+// Rewind has the next record begin at the ring's start, if nothing is in the ring, and reports whether that is so: see Inlet. The caller must
+// be the one who uses p, the other end, and have reserved nothing.
+func (o *Outlet) Rewind(p *Producer) bool {
+	if p.pos != p.published || o.pos != p.pos || o.base != p.pos {
+		return false
+	}
+	o.origin, p.origin = p.pos, p.pos
+	return true
 }
 
 // NewOutlet returns the consuming end of the queue in s, whose other end is NewProducer(s, s).
@@ -157,7 +186,7 @@ func NewOutlet(s *Segment) *Outlet { return &Outlet{s: s} }
 // Bytes returns what is to leave next, in one piece: empty if there is nothing.
 func (o *Outlet) Bytes() []byte {
 	s := o.s
-	off := o.base & (s.capacity - 1)
+	off := o.offset(o.base)
 	begin, end := off+o.pos-o.base, off+atomic.LoadUint64(s.tail)-o.base
 	if end > s.capacity { // only up to the end of the record that goes beyond the end of the ring
 		for end = off; end < s.capacity; {
@@ -181,7 +210,7 @@ func (o *Outlet) Done(n int) {
 		base = o.pos
 	} else {
 		for {
-			next := base + o.size(base&(o.s.capacity-1))
+			next := base + o.size(o.offset(base))
 			if next > o.pos {
 				break
 			}

@@ -31,9 +31,23 @@ func TestRecordsTravelAsAStream(t *testing.T) {
 		inlet, cons := ring.NewInlet(in, 16), ring.NewConsumer(in, in)
 		var want [][]byte
 		var wire []byte
-		sent, got := 0, 0
+		sent, got, rewound := 0, 0, 0
 		for got < 3000 {
-			switch rnd.IntN(5) {
+			switch rnd.IntN(7) {
+			case 5:
+				if outlet.Rewind(prod) {
+					rewound++
+					if prod.Offset() != 0 {
+						t.Fatalf("rewound to %d", prod.Offset())
+					}
+				}
+			case 6:
+				if inlet.Rewind(cons) {
+					rewound++
+					if inlet.Offset() != 0 {
+						t.Fatalf("rewound to %d", inlet.Offset())
+					}
+				}
 			case 4: // what is under way of a record comes somewhere else, and into its place only in the end
 				there, length := inlet.Begun()
 				n := min(length-len(there), len(wire))
@@ -100,6 +114,9 @@ func TestRecordsTravelAsAStream(t *testing.T) {
 					cons.Release()
 				}
 			}
+		}
+		if rewound == 0 {
+			t.Errorf("seed %d: nothing was ever rewound", seed)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type bell struct {
 	passer   Passer         // nil if the stream passes no descriptors
 	gatherer Gatherer       // nil if the stream does not gather
 	producer *ring.Producer // the session's; of who has its tx token
+	consumer *ring.Consumer // likewise, of who has its rx token
 	eng      *engine.Engine
 	loop     *netpoll.Loop // the service loop
 	reg      *netpoll.Registration

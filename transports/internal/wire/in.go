@@ -32,6 +32,9 @@ func (b *bell) read(wait bool) (frame bool, err error) {
 	in := &b.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.inlet.Offset() > rewindAt {
+		in.inlet.Rewind(b.consumer)
+	}
 	for in.err == nil && !in.over {
 		in.place()
 		space, elsewhere := in.space()

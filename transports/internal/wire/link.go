@@ -33,7 +33,8 @@ func NewSession(s Stream, o *Options) (*engine.Session, error) {
 	l.Producer, l.Consumer = ring.NewProducer(b.out.seg, b.out.seg), ring.NewConsumer(b.in.seg, b.in.seg)
 	l.Bell, l.Fill, l.Over, l.Flush, l.Cork = b, b.fill, b.over, b.flush, b.cork
 	l.PlaceBy, l.Unplace = b.placeBy, b.unplace
-	if b.producer = l.Producer; b.gatherer != nil {
+	b.producer, b.consumer = l.Producer, l.Consumer
+	if b.gatherer != nil {
 		l.Gather = b.gather
 	}
 	l.MaxRecord, l.Window = b.out.seg.MaxRecord(), o.Engine.WindowFor(o.Ring.Capacity)

@@ -26,7 +26,9 @@ type outbound struct {
 	taken   int         // what the stream has taken and not flushed yet; of who has pumping
 	later   atomic.Bool // a timer will pump
 
-	fence atomic.Uint32
+	fence   atomic.Uint32
+	rewound uint64 // how much had left when the loop that corks rewound the ring last
+
 	parts [3][]byte // for Gather; of who has pumping
 
 	quiet, trimmed uint64 // how much was published when that was looked at, and when the ring was trimmed, last; see trim.go
@@ -64,6 +66,25 @@ func (b *bell) Ring() {
 		o.row.Store(0)
 	}
 	b.pump()
+	b.rewind()
+}
+
+// rewindAt is how far from a ring's start it begins anew once it is empty: what stays in a cache, with the rings of many sessions.
+const rewindAt = 4 << 10
+
+// rewind has what is sent next begin at the ring's start, if nothing is in the ring. Called with the session's tx token held.
+func (b *bell) rewind() {
+	o := &b.out
+	if b.producer.Offset() <= rewindAt || !o.pumping.CompareAndSwap(false, true) {
+		return
+	}
+	if o.taken == 0 {
+		o.outlet.Rewind(b.producer)
+	}
+	o.pumping.Store(false)
+	if o.again.Load() {
+		b.pump()
+	}
 }
 
 // hold begins to gather.
@@ -116,9 +137,16 @@ func (b *bell) flush() {
 
 // cork: see engine.Link.
 func (b *bell) cork(on bool) {
-	b.out.corked.Store(on)
-	if !on {
-		b.flush()
+	o := &b.out
+	o.corked.Store(on)
+	if on {
+		return
+	}
+	b.flush()
+	if left := o.outlet.Left(); left-o.rewound > rewindAt {
+		if s := b.session.Load(); s != nil && s.IfNotSending(b.rewind) {
+			o.rewound = left
+		}
 	}
 }
 
