@@ -209,8 +209,7 @@ func (e *Engine) Cores() []int { return e.cores.List() }
 var errShutdown = fmt.Errorf("engine: shut down: %w", os.ErrClosed)
 
 // Service returns the loop that watches the sockets of sessions and listeners, and wakes goroutines that wait for them, and keeps it until
-// release is called. It has no thread of its own. For
-// transports.
+// release is called. It has no thread of its own. For transports.
 func (e *Engine) Service() (loop *netpoll.Loop, release func(), err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -40,8 +40,8 @@ type Config struct {
 	Core int
 
 	// Unlocked makes the loop a goroutine without a thread of its own, which waits by the poller of the Go runtime, as for a net.Conn. It
-	// always waits as Block does, and takes 300 ns or so more to wake up, but hands over to other goroutines without a change of
-	// threads: for loops whose callbacks do little but wake goroutines. Not with Pinned.
+	// always waits as Block does, and takes a little longer to wake up, but hands over to other goroutines without a change of threads: for
+	// loops whose callbacks do little but wake goroutines. Not with Pinned.
 	Unlocked bool
 
 	// Wait is what to do with nothing to do. Default: Hybrid.
