@@ -113,8 +113,11 @@ func TestEverySwitchIsCountedOnce(t *testing.T) {
 			if d.Seen != left {
 				t.Errorf("seen %d times, but the kernel says that it left %d times", d.Seen, left)
 			}
-			if n := is.involuntary - was.involuntary; d.Preempted.Count() != n {
-				t.Errorf("preempted %d times, but the kernel says %d", d.Preempted.Count(), n)
+			// A thread that is about to sleep and has a signal leaves its core while it can run: it is preempted, and the kernel counts
+			// that as voluntary (kernel/sched/core.c, __schedule). The stop sends one, the runtime now and then.
+			n := is.involuntary - was.involuntary
+			if got := d.Preempted.Count(); got < n || got > n+1+left/100_000 {
+				t.Errorf("preempted %d times, but the kernel says %d", got, n)
 			}
 			if by := difference(after.Preempt, before.Preempt); by.Count() != d.Preempted.Count() {
 				t.Errorf("%d preemptions by somebody, want %d", by.Count(), d.Preempted.Count())
