@@ -14,6 +14,7 @@ CI := ./.ci/demo ./.ci/smoke
 # Packages whose tests measure on pinned threads, in processes of their own: one at a time, for beside each other and the rest they
 # take many times as long; and without the race detector, under which there is nothing to measure.
 ALONE := ./perf ./perf/load ./perf/matrix ./perf/coremap ./perf/probe ./bench/... ./cmd/corechan
+# The others wait half of the time, for each other and for time-outs: half as many again as there are cores run at once.
 # The tests of what must not allocate: they skip under -race, which allocates itself.
 ALLOC := Alloc
 
@@ -38,7 +39,7 @@ test: need-go ## vet and all tests, under -race but for those that measure or co
 	@.ci/need prometheus || echo "The tests with a Prometheus server are skipped."
 	@.ci/need chromium || echo "The tests in a browser are skipped."
 	$(GO) vet ./...
-	$(GO) test -race -timeout 9m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(ALONE))")
+	$(GO) test -race -p $$(($$(nproc) + ($$(nproc) + 1) / 2)) -timeout 9m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(ALONE))")
 	$(GO) test -timeout 9m -p 1 $(ALONE)
 	$(GO) test -run '$(ALLOC)' -timeout 3m $$(grep -rlE --include='*_test.go' 'func Test[A-Za-z]*$(ALLOC)' . | xargs -n 1 dirname | sort -u)
 	@GO=$(GO) .ci/modules

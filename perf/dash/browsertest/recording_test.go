@@ -61,7 +61,7 @@ func TestARecordingIsSavedOpenedAndCompared(t *testing.T) {
 	}
 	b.openFile(second)
 	b.says("pane-beside", filepath.Base(second))
-	b.says("difference", "core 0", "steal", "points", "beside")
+	b.says("difference", "core 0", "preempted", "points", "beside")
 	b.says("details", "Beside it: ")
 	b.settle()
 	b.shoot("dash-compare")
