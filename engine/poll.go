@@ -270,8 +270,8 @@ func (p *port) pollerDuties() error {
 // spinFor looks at the ring until there is something to read or c is met (true), or for as long as it should (false).
 func (p *port) spinFor(ctx context.Context, c condition) (ready bool, err error) {
 	s := &p.spin
-	if s.rests() {
-		return false, nil
+	if s.rests() || p.fill != nil && s.wait == Hybrid && runtime.GOMAXPROCS(0) == 1 {
+		return false, nil // each look is a system call, and there is no other processor for who would go on meanwhile
 	}
 	if p.lookFor(2 * spinRound) { // without the clock: the usual case of a peer that is about to answer
 		s.succeeded()
