@@ -315,3 +315,21 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// Who only opens channels, and never sends or waits for anything, reads what is answered all the same, before there is more of it than
+// the peer keeps.
+func TestChannelsThatAreOpenedAndClosedForLongLeaveNothingUnread(t *testing.T) {
+	ctx := watchdog(t)
+	o := with(t, engine.Config{Limits: engine.Limits{Channels: 64}})
+	o.Ring.Capacity = 4096
+	a, b := pair(t, o)
+	for i := range 5000 {
+		s, err := engine.Open[order](ctx, a, "x")
+		if err != nil {
+			t.Fatalf("channel %d: %v", i, err)
+		}
+		r := must(engine.Accept[order](ctx, b, "x"))
+		check(t, r.Close()) // is answered to a
+		check(t, s.Close())
+	}
+}

@@ -69,9 +69,26 @@ func (s *Session) open(name string, enc *encoding, header []byte, unbuffered boo
 	}
 	end.opening = newOpening(enc, name, header, flags)
 	p.queueControl(end, &end.queued)
+	s.opens++
+	look := s.opens%peekEvery == 0
 	p.mu.Unlock()
 	p.flushControl()
+	if look {
+		p.look()
+	}
 	return end, nil
+}
+
+// look reads what has come, if nobody else does, by a system call if that is what it takes: who only opens channels and closes them
+// would else leave unread what is answered, until the peer takes no more of that.
+func (p *port) look() {
+	if p.loop.Load() != nil || !p.rx.try() {
+		return
+	}
+	if p.lookFor(1) {
+		_, _ = p.next(context.Background(), nil)
+	}
+	p.giveRx()
 }
 
 // newOpening returns the OPEN of a channel that has no id yet.

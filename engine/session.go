@@ -45,8 +45,9 @@ type Session struct {
 	unclaimed int
 	acceptors map[string]*acceptor
 	handlers  map[string]handler
-	opening   int // channels whose OPEN is not written yet
-	offering  int // lanes that the peer has not answered yet
+	opening   int    // channels whose OPEN is not written yet
+	opens     uint32 // how many; see look
+	offering  int    // lanes that the peer has not answered yet
 	lanes     map[*port]struct{}
 	offers    map[uint32]*laneOffer
 
